@@ -1,0 +1,1 @@
+"""Words of the trade: pure types and arithmetic. Nothing here performs I/O or reads a clock."""

@@ -1,0 +1,90 @@
+"""What a strategy says: a Signal, or a NoSignal, each with the full ladder of gates that led there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from trading_system.domain.orders import Direction
+from trading_system.domain.symbols import Symbol
+
+
+class Regime(Enum):
+    """How the setup was formed; decides take-profit split, costs and pauses."""
+
+    TIGHT_SMC = "tight_smc"
+    WIDE_STRUCTURE = "wide_structure"
+    CONSOLIDATION = "consolidation"
+
+
+class GateState(Enum):
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_REACHED = "not_reached"
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One rung. `required` is written for people ("r in 0.618..0.786"); `distance` is how far from passing, in the unit of `actual`."""
+
+    name: str
+    state: GateState
+    required: str
+    actual: float | str | None
+    distance: float | None
+    reason_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Every gate in order. Pure facts at `at_ms` (close of the bar that was judged)."""
+
+    symbol: Symbol
+    at_ms: int
+    price: float | None
+    gates: tuple[GateResult, ...]
+
+    @property
+    def blocking(self) -> GateResult | None:
+        """The gate that failed, or None when all passed."""
+        for gate in self.gates:
+            if gate.state is GateState.FAILED:
+                return gate
+        return None
+
+    @property
+    def passed_count(self) -> int:
+        return sum(gate.state is GateState.PASSED for gate in self.gates)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A setup that passed every gate. Levels are float: they become Decimal only at the order boundary."""
+
+    symbol: Symbol
+    at_ms: int
+    direction: Direction
+    regime: Regime
+    entry_price: float
+    stop_price: float
+    target_price: float
+    score: float
+    reward_risk: float
+    atr_15m: float
+    atr_4h: float
+    cost_bps: float
+    setup: str
+    """Short label of the setup for people and for the cluster fallback, e.g. `ob+fvg bos`."""
+    ladder: Ladder
+
+
+@dataclass(frozen=True, slots=True)
+class NoSignal:
+    symbol: Symbol
+    at_ms: int
+    reason_code: str
+    ladder: Ladder
+
+
+Decision: TypeAlias = Signal | NoSignal
