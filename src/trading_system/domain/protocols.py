@@ -39,6 +39,10 @@ class Clock(Protocol):
         """Process seconds: deadlines, polls, grace periods, budgets, naked seconds. Durations only."""
         ...
 
+    def market_in(self, process_seconds: float) -> datetime:
+        """Market time as it will be `process_seconds` from now: deadlines that travel to the venue."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Sleep process seconds."""
         ...

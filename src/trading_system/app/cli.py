@@ -1,0 +1,69 @@
+"""`python run.py VERB`: one parser, one table of verbs.
+
+Exit codes, stable: 0 clean stop (also SIGTERM) · 1 fault, restart me · 2 usage · 69 venue unreachable and 77 key refused
+(one-shot verbs only) · 75 another instance holds the lock · 78 configuration refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, Protocol
+
+from trading_system import __version__
+from trading_system.app.exit_codes import ExitCode
+
+VERBS: Final[tuple[tuple[str, str], ...]] = (
+    ("run", "verb_run"),
+    ("exchange", "verb_exchange"),
+    ("prove-config", "verb_prove_config"),
+    ("show-config", "verb_show_config"),
+    ("schema", "verb_schema"),
+    ("backtest", "verb_backtest"),
+    ("bench", "verb_bench"),
+    ("migrate", "verb_migrate"),
+)
+
+
+class Verb(Protocol):
+    """What a verb module offers. Its top level imports nothing heavy."""
+
+    SUMMARY: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, args: argparse.Namespace) -> int: ...
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(prog="run.py", description="A crypto-futures trading daemon for Kraken Futures.")
+    parser.add_argument("--version", action="version", version=f"TradingSystem {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, module_name in VERBS:
+        module: Verb = import_module(f"trading_system.app.{module_name}")  # type: ignore[assignment]
+        sub = verbs.add_parser(name, help=module.SUMMARY, description=module.SUMMARY)
+        module.configure(sub)
+        sub.set_defaults(_run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, run the verb, return its exit code."""
+    args = build_parser().parse_args(argv)
+    from trading_system.domain.errors import ConfigError
+
+    try:
+        code: int = args._run(args)
+    except ConfigError as error:
+        print(f"configuration refused: {error}", file=sys.stderr)
+        return ExitCode.CONFIG
+    except BrokenPipeError:  # `… | head` went away
+        return ExitCode.FAULT
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

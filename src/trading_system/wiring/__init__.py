@@ -1,0 +1,1 @@
+"""The only room that constructs: clocks, tasks, components. Everything above and below receives what it needs."""
