@@ -59,7 +59,8 @@ class EmbeddedExchange:
             raise ReadFailed(f"the embedded exchange did not listen within {deadline_s:g} s; see {self._log_file}") from None
 
     async def _read_address(self, progress: Callable[[str], None]) -> ExchangeAddress:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         base_url = ""
         while line := (await self._process.stdout.readline()).decode(errors="replace").strip():
             words = line.split()
@@ -74,7 +75,8 @@ class EmbeddedExchange:
 
     async def drain(self) -> None:
         """Read the child's further output for ever (a full pipe would stop it)."""
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         while await self._process.stdout.read(65536):
             pass
 

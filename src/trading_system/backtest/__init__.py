@@ -1,0 +1,1 @@
+"""Drives the very same LiveTrading over the in-process exchange and virtual time."""
