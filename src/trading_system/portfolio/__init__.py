@@ -1,0 +1,1 @@
+"""Which of the possible positions deserve the margin. Pure."""

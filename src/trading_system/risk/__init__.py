@@ -1,0 +1,1 @@
+"""Whether, and how large, an entry may be. Pure: values in, Approved or Refused out."""

@@ -1,0 +1,1 @@
+"""Modes, invariants, kill switch, latches and the single-instance lock."""
