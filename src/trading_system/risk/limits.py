@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from decimal import Decimal as D
 from enum import Enum
 from types import MappingProxyType
 
@@ -17,8 +18,6 @@ from trading_system.domain.exposure import ExitCosts
 from trading_system.domain.market import Tier
 from trading_system.domain.orders import EntryStyle
 from trading_system.domain.signals import Regime
-
-D = Decimal
 
 
 def _require(holds: bool, key: str, value: object, right: str) -> None:
@@ -290,7 +289,7 @@ class RiskLimits:
     quotes: QuoteLimits = QuoteLimits()
     feasibility: FeasibilityLimits = FeasibilityLimits()
     fees: Fees = Fees()
-    exit_costs: ExitCosts = ExitCosts()
+    exit_costs: ExitCosts = field(default_factory=ExitCosts)
     take_profits: TakeProfitLimits = field(default_factory=TakeProfitLimits)
 
     def __post_init__(self) -> None:
