@@ -1,0 +1,1 @@
+"""Market data: which markets may be traded, their closed bars, and whether a quote may be believed. Knows ports only."""

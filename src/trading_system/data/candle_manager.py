@@ -1,0 +1,293 @@
+"""Closed bars of every managed symbol: fetched, merged, aggregated, handed out once and in order of time.
+
+The trap it avoids: a running bar frozen for ever as closed. A bar passes only when its close lies in the past, the newest
+one is read again with the next, and a difference is a correction that rebuilds the symbol's engine.
+
+15m bars come from the venue; 1h, 4h and 1d are made of them locally, and a bar with a missing child is fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from statistics import median
+from typing import Final
+
+from trading_system.data.bar_series import BarSeries, same_prices
+from trading_system.data.candle_schedule import CandleParameters, FetchRange, plan_fetch, plan_start, window_start
+from trading_system.data.candle_updates import AuditMismatch, BarUpdates, CandleReport, ClosedBar, FetchFailure, Merged, ReportBuilder
+from trading_system.data.data_health import HealthBook, HealthState
+from trading_system.data.symbol_candles import SymbolCandles
+from trading_system.domain.errors import ReadFailed
+from trading_system.domain.market import Bar, Timeframe
+from trading_system.domain.protocols import CandleStore, Clock, MarketData
+from trading_system.domain.symbols import Symbol
+from trading_system.domain.units import to_ms
+
+Progress = Callable[[int, int], None]
+"""Called with (series loaded, series in all)."""
+
+_FETCH_ERRORS: Final = (ReadFailed, OSError, TimeoutError, ValueError)
+_PARENTS: Final = (Timeframe.H1, Timeframe.H4, Timeframe.D1)
+
+
+class CandleManager:
+    """One per process, owned by the loop. `store` None: nothing is hydrated or saved (backtest, torture)."""
+
+    def __init__(
+        self,
+        market_data: MarketData,
+        clock: Clock,
+        store: CandleStore | None = None,
+        parameters: CandleParameters | None = None,
+        health: HealthBook | None = None,
+    ) -> None:
+        self.parameters = parameters or CandleParameters()
+        self.health = health or HealthBook()
+        self._market_data = market_data
+        self._clock = clock
+        self._store = store
+        self._symbols: dict[Symbol, SymbolCandles] = {}
+        self._slots = asyncio.Semaphore(self.parameters.concurrency)
+        self._new_bars: list[ClosedBar] = []
+        self._rebuild: dict[Symbol, None] = {}
+        """In order of arrival; a dict because a set's order is not a function of the inputs."""
+        self._audit_turn = 0
+
+    async def start(self, symbols: Iterable[Symbol], progress: Progress | None = None) -> CandleReport:
+        """Hydrate from the store, then read every timeframe of every symbol from the venue, then merge.
+
+        A symbol whose reads fail is loaded by a later `refresh`; a failing store is reported and costs only time.
+        """
+        wanted = tuple(dict.fromkeys(symbols))
+        self._track(wanted)
+        report = ReportBuilder()
+        if self._store is not None:
+            await self._hydrate(self._store, report)
+        return await self._refresh(report, progress)
+
+    async def refresh(self, symbols: Iterable[Symbol]) -> CandleReport:
+        """Read what is due of `symbols` (new ones in full; others are dropped). Never raises for a failed read."""
+        self._track(tuple(dict.fromkeys(symbols)))
+        return await self._refresh(ReportBuilder(), None)
+
+    def drain(self) -> BarUpdates:
+        """Hand out everything since the last call, once: bars by close time, and symbols whose engine must be rebuilt.
+
+        A bar of a symbol in `rebuild` is not listed: `history(symbol)` contains it.
+        """
+        new_bars = [entry for entry in self._new_bars if entry.symbol not in self._rebuild]
+        new_bars.sort(key=_feed_key)
+        updates = BarUpdates(tuple(new_bars), tuple(s for s in self._rebuild if s in self._symbols))
+        self._new_bars, self._rebuild = [], {}
+        return updates
+
+    def history(self, symbol: Symbol) -> Iterator[ClosedBar]:
+        """All kept bars of a symbol in feeding order, for a warm-up; empty when it is not loaded yet."""
+        candles = self._symbols.get(symbol)
+        if candles is None or not candles.is_loaded:
+            return iter(())
+        return heapq.merge(*(_feed(symbol, series) for series in candles.series.values()), key=_feed_key)
+
+    def is_loaded(self, symbol: Symbol) -> bool:
+        """True once every timeframe was read from the venue: one fresh bar never looks like a history."""
+        candles = self._symbols.get(symbol)
+        return candles is not None and candles.is_loaded
+
+    def bars(self, symbol: Symbol, timeframe: Timeframe, limit: int | None = None) -> tuple[Bar, ...]:
+        """The newest `limit` closed bars, oldest first; empty for an unknown symbol."""
+        series = self.series(symbol, timeframe)
+        return tuple(series.tail(limit)) if series is not None else ()
+
+    def series(self, symbol: Symbol, timeframe: Timeframe) -> BarSeries | None:
+        """The series itself, for reading only."""
+        candles = self._symbols.get(symbol)
+        return candles.series[timeframe] if candles else None
+
+    def bar_count(self, symbol: Symbol, timeframe: Timeframe) -> int:
+        series = self.series(symbol, timeframe)
+        return len(series) if series is not None else 0
+
+    def newest_close_ms(self, symbol: Symbol, timeframe: Timeframe) -> int | None:
+        """When the newest closed bar closed, market ms; None without one."""
+        series = self.series(symbol, timeframe)
+        return series.newest_close_ms if series is not None else None
+
+    def volume_ratio(self, symbol: Symbol, lookback: int = 96) -> float | None:
+        """Volume of the newest 15m bar ÷ median of the `lookback` before it; None without bars or with a zero median."""
+        series = self.series(symbol, Timeframe.M15)
+        if series is None or len(series) < 2:
+            return None
+        volumes = series.volumes(lookback + 1)
+        typical = median(volumes[:-1])
+        return volumes[-1] / typical if typical > 0 else None
+
+    async def audit(self, symbols: Iterable[Symbol]) -> tuple[AuditMismatch, ...]:
+        """Compare the newest local 1h, 4h and 1d bars with the venue's own; where they differ the venue's is taken over."""
+        found: list[AuditMismatch] = []
+        async with asyncio.TaskGroup() as group:
+            for symbol in symbols:
+                candles = self._symbols.get(symbol)
+                if candles is not None and candles.is_loaded:
+                    for timeframe in _PARENTS:
+                        group.create_task(self._audit_series(candles, timeframe, found))
+        return tuple(sorted(found, key=lambda m: (m.symbol, m.timeframe.ms, m.ours.open_ms)))
+
+    async def audit_next(self, count: int = 1) -> tuple[AuditMismatch, ...]:
+        """Audit the next `count` symbols in turn: called once per cycle this goes round the universe."""
+        names = sorted(self._symbols)
+        if not names:
+            return ()
+        chosen = [names[(self._audit_turn + i) % len(names)] for i in range(min(count, len(names)))]
+        self._audit_turn = (self._audit_turn + len(chosen)) % len(names)
+        return await self.audit(chosen)
+
+    def _track(self, wanted: tuple[Symbol, ...]) -> None:
+        if wanted == tuple(self._symbols):
+            return
+        known = self._symbols
+        self._symbols = {s: known.get(s) or SymbolCandles(s, self.parameters) for s in wanted}
+        self.health.keep_only(wanted)
+
+    async def _hydrate(self, store: CandleStore, report: ReportBuilder) -> None:
+        now_ms = to_ms(self._clock.now())
+        for timeframe in Timeframe:
+            try:
+                stored = await store.load(timeframe, window_start(timeframe, now_ms, self.parameters))
+            except _FETCH_ERRORS as error:
+                report.store_failure = f"{type(error).__name__}: {error}"
+                return
+            for symbol, bars in stored.items():
+                candles = self._symbols.get(symbol)
+                if candles is not None:
+                    report.hydrated += candles.hydrate(timeframe, bars, now_ms)
+
+    async def _refresh(self, report: ReportBuilder, progress: Progress | None) -> CandleReport:
+        now_ms = to_ms(self._clock.now())
+        loading = sum(not c.is_loaded for c in self._symbols.values()) * len(Timeframe)
+        step = _counter(loading, progress)
+        async with asyncio.TaskGroup() as group:
+            for candles in self._symbols.values():
+                if candles.is_loaded and not self._is_due(candles, now_ms):
+                    continue
+                if not self.health.take_turn(candles.symbol, now_ms):
+                    report.skipped.append(candles.symbol)
+                elif candles.is_loaded:
+                    group.create_task(self._refresh_symbol(candles, now_ms, report))
+                else:
+                    group.create_task(self._load_symbol(candles, now_ms, report, step))
+        return report.build()
+
+    def _is_due(self, candles: SymbolCandles, now_ms: int) -> bool:
+        return self.health.state(candles.symbol) is not HealthState.HEALTHY or candles.is_due(now_ms)
+
+    async def _load_symbol(self, candles: SymbolCandles, now_ms: int, report: ReportBuilder, step: Callable[[], None]) -> None:
+        """Read all four timeframes; the symbol counts as loaded only when all came."""
+
+        async def load(timeframe: Timeframe) -> bool:
+            series = candles.series[timeframe]
+            wanted = plan_start(timeframe, series.oldest_open_ms, series.newest_open_ms, series.is_contiguous(), now_ms, self.parameters)
+            is_read = await self._fetch_into(candles, timeframe, wanted, report, is_first=True)
+            step()
+            return is_read
+
+        missing = [t for t in Timeframe if t not in candles.loaded and not candles.asks[t].is_within_floor(now_ms, self.parameters)]
+        if not missing:
+            return
+        async with asyncio.TaskGroup() as group:
+            tasks = {t: group.create_task(load(t)) for t in missing}
+        candles.loaded.update(t for t, task in tasks.items() if task.result())
+        self._book_health(candles, all(task.result() for task in tasks.values()))
+        if candles.is_loaded:
+            self._rebuild[candles.symbol] = None
+
+    async def _refresh_symbol(self, candles: SymbolCandles, now_ms: int, report: ReportBuilder) -> None:
+        """15m first; what it could not make of the longer frames is fetched."""
+        is_probe = self.health.state(candles.symbol) is not HealthState.HEALTHY
+        is_read = True
+        for timeframe in Timeframe:
+            series = candles.series[timeframe]
+            wanted = plan_fetch(timeframe, series.newest_open_ms, candles.asks[timeframe], now_ms, self.parameters)
+            if wanted is None and is_probe and timeframe is Timeframe.M15 and series.newest_open_ms is not None:
+                wanted = FetchRange(series.newest_open_ms, series.newest_open_ms)
+            if wanted is not None:
+                is_read = await self._fetch_into(candles, timeframe, wanted, report) and is_read
+        candles.note_checked(now_ms)
+        self._book_health(candles, is_read)
+
+    async def _fetch_into(
+        self, candles: SymbolCandles, timeframe: Timeframe, wanted: FetchRange, report: ReportBuilder, *, is_first: bool = False
+    ) -> bool:
+        """Read one range and merge it. False when the read failed."""
+        asked_ms = to_ms(self._clock.now())
+        bars = await self._fetch(candles.symbol, timeframe, wanted, report)
+        if bars is None:
+            candles.asks[timeframe].note_failed(asked_ms)
+            return False
+        candles.asks[timeframe].note(asked_ms, wanted.until_ms)
+        merged = candles.merge(timeframe, bars, wanted, is_first=is_first)
+        report.add(merged)
+        self._take_over(candles, merged)
+        return True
+
+    def _take_over(self, candles: SymbolCandles, merged: Merged) -> None:
+        self._new_bars.extend(merged.new_bars)
+        if merged.must_rebuild and candles.is_loaded:
+            self._rebuild[candles.symbol] = None
+        if self._store is not None:
+            for timeframe, bars in merged.to_save.items():
+                self._store.save(candles.symbol, timeframe, bars)
+
+    async def _fetch(self, symbol: Symbol, timeframe: Timeframe, wanted: FetchRange, report: ReportBuilder) -> tuple[Bar, ...] | None:
+        async with self._slots:
+            report.requests += 1
+            try:
+                return await self._market_data.candles(symbol, timeframe, wanted.since_ms, wanted.until_ms)
+            except _FETCH_ERRORS as error:
+                report.failures.append(FetchFailure(symbol, timeframe, f"{type(error).__name__}: {error}"))
+                return None
+
+    def _book_health(self, candles: SymbolCandles, is_read: bool) -> None:
+        now_ms = to_ms(self._clock.now())
+        if is_read:
+            self.health.succeeded(candles.symbol, now_ms)
+        else:
+            self.health.failed(candles.symbol, now_ms)
+
+    async def _audit_series(self, candles: SymbolCandles, timeframe: Timeframe, found: list[AuditMismatch]) -> None:
+        newest = candles.series[timeframe].newest_open_ms
+        if newest is None:
+            return
+        wanted = FetchRange(newest - (self.parameters.audit_bars - 1) * timeframe.ms, newest)
+        report = ReportBuilder()
+        bars = await self._fetch(candles.symbol, timeframe, wanted, report)
+        for bar in bars or ():
+            ours = candles.series[timeframe].find(bar.open_ms)
+            if ours is not None and not same_prices(ours, bar):
+                found.append(AuditMismatch(candles.symbol, timeframe, ours, bar))
+        if bars:
+            self._take_over(candles, candles.merge(timeframe, bars, wanted))
+
+
+def _feed(symbol: Symbol, series: BarSeries) -> Iterator[ClosedBar]:
+    timeframe = series.timeframe
+    return (ClosedBar(symbol, timeframe, bar) for bar in series.tail())
+
+
+def _feed_key(entry: ClosedBar) -> tuple[int, int]:
+    """By close time; of bars that close together the longer frame first, so that a 15m close sees all that is closed by then."""
+    length = entry.timeframe.ms
+    return entry.bar.open_ms + length, -length
+
+
+def _counter(total: int, progress: Progress | None) -> Callable[[], None]:
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    return step

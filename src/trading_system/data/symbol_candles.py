@@ -1,0 +1,115 @@
+"""The four series of one symbol: takes answers of the venue, keeps 1h, 4h and 1d made of 15m. Pure.
+
+Aggregation keeps no state of its own: when the last child of a longer bar arrives, the bar is made of the children that
+lie in the child series. A missing child means no bar, never a bar of what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from trading_system.data.bar_series import BarSeries, Gap, Merge, is_sound
+from trading_system.data.candle_schedule import CandleParameters, FetchRange, SeriesAsk, plan_fetch
+from trading_system.data.candle_updates import ClosedBar, Correction, Merged, SeriesGap
+from trading_system.domain.market import Bar, Timeframe
+from trading_system.domain.symbols import Symbol
+
+_PARENT: Final = {Timeframe.M15: Timeframe.H1, Timeframe.H1: Timeframe.H4, Timeframe.H4: Timeframe.D1}
+_STEP_MS: Final = Timeframe.M15.ms
+
+
+class SymbolCandles:
+    """Bars and fetch memory of one symbol."""
+
+    __slots__ = ("_chain", "_parameters", "_quiet_from_ms", "_quiet_until_ms", "asks", "loaded", "series", "symbol")
+
+    def __init__(self, symbol: Symbol, parameters: CandleParameters) -> None:
+        self.symbol = symbol
+        self.series = {t: BarSeries(t, parameters.capacity[t]) for t in Timeframe}
+        self.asks = {t: SeriesAsk() for t in Timeframe}
+        self.loaded: set[Timeframe] = set()
+        self._quiet_from_ms = 0
+        self._quiet_until_ms = 0
+        self._parameters = parameters
+        # parent series by child, so that the per-bar path looks nothing up by enum
+        self._chain = {self.series[c]: self.series[p] for c, p in _PARENT.items()}
+
+    @property
+    def is_loaded(self) -> bool:
+        return len(self.loaded) == len(self.series)
+
+    def is_due(self, now_ms: int) -> bool:
+        """True when some series has something to ask for."""
+        if self._quiet_from_ms <= now_ms < self._quiet_until_ms:
+            return False
+        return any(plan_fetch(t, s.newest_open_ms, self.asks[t], now_ms, self._parameters) is not None for t, s in self.series.items())
+
+    def note_checked(self, now_ms: int) -> None:
+        """After a refresh: when every expected bar is there, nothing can be due before the next 15m boundary."""
+        closed_by = now_ms - self._parameters.close_grace_ms
+        is_complete = all(
+            s.newest_open_ms is not None and s.newest_open_ms >= closed_by - closed_by % s.step_ms - s.step_ms for s in self.series.values()
+        )
+        self._quiet_from_ms = now_ms
+        self._quiet_until_ms = now_ms - closed_by % _STEP_MS + _STEP_MS if is_complete else now_ms
+
+    def hydrate(self, timeframe: Timeframe, bars: Iterable[Bar], now_ms: int) -> int:
+        """Take stored bars; return how many. They are history: nothing is new, nothing is saved again."""
+        series, count = self.series[timeframe], 0
+        for bar in bars:
+            if is_sound(bar) and bar.open_ms % series.step_ms == 0 and bar.open_ms + series.step_ms <= now_ms:
+                count += series.merge(bar) is Merge.APPENDED
+        return count
+
+    def merge(self, timeframe: Timeframe, bars: Iterable[Bar], wanted: FetchRange, *, is_first: bool = False) -> Merged:
+        """Take one answer of the venue. `is_first`: a start load, whose bars are history and not news.
+
+        What was closed is what had closed when the question was asked (`wanted.until_ms`): a bar that closes while the
+        answer travels is still the running one in it.
+        """
+        result = Merged()
+        series = self.series[timeframe]
+        step = series.step_ms
+        for bar in bars:
+            if bar.open_ms > wanted.until_ms:
+                result.running += 1
+            elif bar.open_ms < wanted.since_ms or bar.open_ms % step or not is_sound(bar):
+                result.rejected += 1
+            else:
+                self._take(series, bar, result, is_first)
+        return result
+
+    def _take(self, series: BarSeries, bar: Bar, result: Merged, is_first: bool) -> None:
+        """Merge one bar and whatever longer bars it completes or changes."""
+        newest_before = series.newest_open_ms
+        before = series.find(bar.open_ms) if newest_before is not None and bar.open_ms <= newest_before else None
+        merge = series.merge(bar)
+        if merge is Merge.DUPLICATE or merge is Merge.TOO_OLD:
+            return
+        result.to_save.setdefault(series.timeframe, []).append(bar)
+        if merge is Merge.APPENDED:
+            if not is_first:
+                result.new_bars.append(ClosedBar(self.symbol, series.timeframe, bar))
+            if newest_before is not None and bar.open_ms - newest_before != series.step_ms:
+                gap = Gap(newest_before + series.step_ms, bar.open_ms - series.step_ms)
+                result.gaps.append(SeriesGap(self.symbol, series.timeframe, gap))
+        else:
+            # volume alone decides nothing, so it rebuilds nothing
+            result.must_rebuild |= merge is not Merge.VOLUME_CORRECTED
+            if before is not None and merge is Merge.CORRECTED:
+                result.corrections.append(Correction(self.symbol, series.timeframe, before, bar))
+        if not is_first:
+            self._update_parent(series, bar.open_ms, merge, result)
+
+    def _update_parent(self, child: BarSeries, child_open_ms: int, merge: Merge, result: Merged) -> None:
+        parent = self._chain.get(child)
+        if parent is None:
+            return
+        length = parent.step_ms
+        if merge is Merge.APPENDED and (child_open_ms + child.step_ms) % length:
+            return  # not the last child: the longer bar is still running
+        made = child.aggregate(child_open_ms - child_open_ms % length, length)
+        # a longer bar whose predecessor is missing waits: the fetch that brings the predecessor brings it too
+        if made is not None and (parent.newest_open_ms is None or made.open_ms <= parent.newest_open_ms + length):
+            self._take(parent, made, result, is_first=False)
