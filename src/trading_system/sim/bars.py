@@ -1,0 +1,205 @@
+"""Bars of one series: bounded columns of closed bars, and the running ones built from price points.
+
+A bar appears with the first price in it; a stretch without prices is a gap, not an invented flat bar. Bars longer than an
+hour are aggregated on demand, so that all timeframes agree by construction.
+"""
+
+from __future__ import annotations
+
+from array import array
+from base64 import b64decode, b64encode
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from trading_system.domain.market import Bar
+
+MINUTE_MS: Final = 60_000
+QUARTER_MS: Final = 900_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+_MONDAY_MS: Final = 4 * DAY_MS  # 1970-01-05; weeks open on Mondays
+
+RESOLUTION_MS: Final = {
+    "1m": MINUTE_MS,
+    "5m": 5 * MINUTE_MS,
+    "15m": QUARTER_MS,
+    "30m": 2 * QUARTER_MS,
+    "1h": HOUR_MS,
+    "4h": 4 * HOUR_MS,
+    "12h": 12 * HOUR_MS,
+    "1d": DAY_MS,
+    "1w": 7 * DAY_MS,
+}
+
+
+class BarColumns:
+    """Closed bars, ascending, as packed columns. Keeps at least `keep` bars, at most a quarter more."""
+
+    __slots__ = ("_keep", "close", "high", "low", "open", "open_ms", "volume")
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self.open_ms = array("q")
+        self.open, self.high, self.low, self.close, self.volume = (array("d") for _ in range(5))
+
+    def __len__(self) -> int:
+        return len(self.open_ms)
+
+    def __iter__(self) -> Iterator[Bar]:
+        return map(Bar, self.open_ms, self.open, self.high, self.low, self.close, self.volume)
+
+    def append(self, bar: Bar) -> None:
+        for column, value in zip(self._floats(), bar[1:], strict=True):
+            column.append(value)
+        self.open_ms.append(bar.open_ms)
+        if len(self.open_ms) > self._keep + self._keep // 4:
+            self._trim()
+
+    def extend(self, bars: Iterable[Bar]) -> None:
+        """Append closed bars in order; only the newest `keep` stay."""
+        columns = list(zip(*bars, strict=True))
+        if columns:
+            self.open_ms.extend(int(ms) for ms in columns[0])
+            for column, values in zip(self._floats(), columns[1:], strict=True):
+                column.extend(values)
+            self._trim()
+
+    def between(self, from_ms: int, to_ms: int) -> list[Bar]:
+        """Bars whose open time is in [from_ms, to_ms]."""
+        low, high = bisect_left(self.open_ms, from_ms), bisect_right(self.open_ms, to_ms)
+        return list(map(Bar, self.open_ms[low:high], *(column[low:high] for column in self._floats())))
+
+    def last(self) -> Bar | None:
+        return Bar(self.open_ms[-1], *(column[-1] for column in self._floats())) if self.open_ms else None
+
+    def _floats(self) -> tuple[array[float], ...]:
+        return (self.open, self.high, self.low, self.close, self.volume)
+
+    def _trim(self) -> None:
+        surplus = len(self.open_ms) - self._keep
+        if surplus > 0:
+            del self.open_ms[:surplus]
+            for column in self._floats():
+                del column[:surplus]
+
+
+def aggregate(bars: Iterable[Bar], length_ms: int) -> list[Bar]:
+    """Merge ascending bars into bars of `length_ms` (a multiple of theirs). Weeks open on Monday, everything else at the epoch."""
+    shift = _MONDAY_MS if length_ms == 7 * DAY_MS else 0
+    merged: list[Bar] = []
+    open_ms, o, h, low, c, v = -1, 0.0, 0.0, 0.0, 0.0, 0.0
+    for bar in bars:
+        slot = bar.open_ms - (bar.open_ms - shift) % length_ms
+        if slot == open_ms:
+            h, low, c, v = max(h, bar.high), min(low, bar.low), bar.close, v + bar.volume
+            continue
+        if open_ms >= 0:
+            merged.append(Bar(open_ms, o, h, low, c, v))
+        open_ms, o, h, low, c, v = slot, bar.open, bar.high, bar.low, bar.close, bar.volume
+    if open_ms >= 0:
+        merged.append(Bar(open_ms, o, h, low, c, v))
+    return merged
+
+
+class BarSeries:
+    """One price series of one market: minute, quarter and hour columns, and the running minute. `update` is the hot path."""
+
+    __slots__ = ("_close", "_end_ms", "_high", "_low", "_open", "_open_ms", "_volume", "hours", "minutes", "quarters", "start_ms")
+
+    def __init__(self, quarters: Iterable[Bar] = (), hours: Iterable[Bar] = (), *, start_ms: int = 0) -> None:
+        """quarters, hours: closed history. start_ms: bars from here on are live and belong to the saved state."""
+        self.minutes = BarColumns(1_500)
+        self.quarters = BarColumns(12_000)
+        self.hours = BarColumns(20_000)
+        self.quarters.extend(quarters)
+        self.hours.extend(hours)
+        self.start_ms = start_ms
+        self._open_ms = self._end_ms = 0
+        self._open = self._high = self._low = self._close = self._volume = 0.0
+
+    def update(self, at_ms: int, price: float, volume: float) -> None:
+        """Add one price."""
+        if at_ms < self._end_ms:
+            if price > self._high:
+                self._high = price
+            elif price < self._low:
+                self._low = price
+            self._close = price
+            self._volume += volume
+        else:
+            self._roll(at_ms)
+            self._open = self._high = self._low = self._close = price
+            self._volume = volume
+
+    def _roll(self, at_ms: int) -> None:
+        if self._end_ms:
+            self._close_minute(at_ms)
+        self._open_ms = at_ms - at_ms % MINUTE_MS
+        self._end_ms = self._open_ms + MINUTE_MS
+
+    def _close_minute(self, at_ms: int) -> None:
+        self.minutes.append(self._running_minute())
+        quarter = self._open_ms - self._open_ms % QUARTER_MS
+        if at_ms >= quarter + QUARTER_MS:
+            self.quarters.append(aggregate(self.minutes.between(quarter, self._open_ms), QUARTER_MS)[0])
+            hour = quarter - quarter % HOUR_MS
+            if at_ms >= hour + HOUR_MS:
+                self.hours.append(aggregate(self.quarters.between(hour, quarter), HOUR_MS)[0])
+
+    def _running_minute(self) -> Bar:
+        return Bar(self._open_ms, self._open, self._high, self._low, self._close, self._volume)
+
+    def between(self, resolution: str, from_ms: int, to_ms: int) -> list[Bar]:
+        """Bars whose open time is in [from_ms, to_ms], the running one included; KeyError for an unknown resolution."""
+        length = RESOLUTION_MS[resolution]
+        shift = _MONDAY_MS if length == 7 * DAY_MS else 0
+        since = from_ms - (from_ms - shift) % length  # whole bars only: the first one must hold all of its parts
+        bars = aggregate(self._parts(length, since, to_ms + length - 1), length)
+        return [bar for bar in bars if from_ms <= bar.open_ms <= to_ms]
+
+    def _parts(self, length: int, since: int, until: int) -> Iterator[Bar]:
+        """Closed and running parts, longest pieces first, each stretch of time once."""
+        if length >= HOUR_MS:
+            yield from self.hours.between(since, until)
+            since = max(since, self.hours.open_ms[-1] + HOUR_MS if self.hours else since)
+        if length >= QUARTER_MS:
+            yield from self.quarters.between(since, until)
+            since = max(since, self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else since)
+        yield from self.minutes.between(since, until)
+        if self._end_ms and since <= self._open_ms <= until:
+            yield self._running_minute()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Live quarters and the unfinished quarter's minutes; history comes from the source again, older minutes are let go."""
+        last = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
+        return {
+            "quarters": _pack(self.quarters.between(self.start_ms, 1 << 62)),
+            "minutes": _pack(self.minutes.between(last, 1 << 62)),
+            "running": list(self._running_minute()) if self._end_ms else None,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put a snapshot on top of the source's history (a series fresh from the constructor)."""
+        quarters = _unpack(state["quarters"])
+        self.quarters.extend(quarters)
+        self.minutes.extend(_unpack(state["minutes"]))
+        running = state["running"]
+        if running is not None:
+            minute = Bar(*running)
+            self._open_ms, self._open, self._high, self._low, self._close, self._volume = minute
+            self._end_ms = self._open_ms + MINUTE_MS
+            hour_now = self._open_ms - self._open_ms % HOUR_MS
+            first = self.hours.open_ms[-1] + HOUR_MS if self.hours else 0
+            self.hours.extend(aggregate(self.quarters.between(first, hour_now - 1), HOUR_MS))
+
+
+def _pack(bars: list[Bar]) -> str:
+    return b64encode(array("d", [value for bar in bars for value in bar]).tobytes()).decode()
+
+
+def _unpack(text: str) -> list[Bar]:
+    values = array("d")
+    values.frombytes(b64decode(text))
+    flat = iter(values)
+    return [Bar(int(ms), *rest) for ms, *rest in zip(flat, flat, flat, flat, flat, flat, strict=True)]
