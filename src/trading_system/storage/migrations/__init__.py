@@ -1,0 +1,1 @@
+"""Alembic's environment and revisions, packaged so that `migrate` works from an installed wheel."""
