@@ -77,6 +77,8 @@ class Signal:
     setup: str
     """Short label of the setup for people and for the cluster fallback, e.g. `ob+fvg bos`."""
     ladder: Ladder
+    zone_ids: tuple[str, ...] = ()
+    """Names of the entry zones the signal came from; a strategy that uses a zone once recognises it by them after a restart."""
 
 
 @dataclass(frozen=True, slots=True)
