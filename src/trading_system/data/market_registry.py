@@ -106,6 +106,7 @@ class MarketRegistry:
     _eligible: tuple[Symbol, ...] = ()
     _held: frozenset[Symbol] = frozenset()
     _modes: dict[Symbol, TradingStatus] = field(default_factory=dict)
+    """Of the newest quotes."""
 
     @property
     def universe(self) -> Universe | None:
@@ -120,7 +121,6 @@ class MarketRegistry:
             if before is not None and before != instrument and instrument.symbol in self._held:
                 changes.append(InstrumentChange(before, instrument))
             self._instruments[instrument.symbol] = instrument
-            self._modes[instrument.symbol] = instrument.status
         return tuple(changes)
 
     def apply(self, decision: UniverseAccepted) -> None:
@@ -133,6 +133,11 @@ class MarketRegistry:
         """Note each market's mode from fresh quotes, between discoveries."""
         for ticker in tickers:
             self._modes[ticker.symbol] = ticker.status
+
+    def mode(self, symbol: Symbol) -> TradingStatus | None:
+        """What the venue accepts on the market: as the newest quote says, else as the instrument said; None when never listed."""
+        instrument = self._instruments.get(symbol)
+        return self._modes.get(symbol, instrument.status if instrument else None)
 
     def hold(self, symbols: Iterable[Symbol]) -> None:
         """Name the symbols with a position or an order in flight; replaces the former set."""
@@ -151,12 +156,12 @@ class MarketRegistry:
         judgement = self._judgement(symbol)
         if isinstance(judgement, Excluded):
             return judgement.reason
-        mode = self._modes.get(symbol, TradingStatus.OPEN)
+        mode = self.mode(symbol)
         if mode is TradingStatus.SUSPENDED:
             return ExclusionReason.SUSPENDED
         if mode is TradingStatus.DELISTED:
             return ExclusionReason.DELISTED
-        return None if mode is TradingStatus.OPEN else ExclusionReason.ENTRIES_BLOCKED_BY_MODE
+        return None if mode is TradingStatus.OPEN or mode is None else ExclusionReason.ENTRIES_BLOCKED_BY_MODE
 
     def tier(self, symbol: Symbol) -> Tier | None:
         """The tier, or the last one known of a symbol that left the universe; None when it never was eligible."""
@@ -181,7 +186,7 @@ class MarketRegistry:
             symbol,
             self._judgement(symbol),
             symbol in self._held,
-            self._modes.get(symbol),
+            self.mode(symbol),
             self.parameters.limits[tier] if tier else None,
             self._universe.at if self._universe else None,
         )
