@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy.engine import Connection
-from sqlalchemy.types import TypeDecorator
 
 from trading_system.storage.columns import ExactDecimal, UtcMoment
 from trading_system.storage.models import Base
 
 
-def _render_type(kind: str, item: Any, _autogen: Any) -> str | bool:
+def _render_type(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
     """Write our own types by name into new revisions, with their import."""
-    if kind == "type" and isinstance(item, TypeDecorator) and isinstance(item, ExactDecimal | UtcMoment):
+    if kind == "type" and isinstance(item, ExactDecimal | UtcMoment):
         return f"{type(item).__name__}()"
     return False
 
