@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias
 
+from trading_system.domain.exposure import ExposureItem
 from trading_system.domain.market import Tier
 from trading_system.domain.orders import Direction, EntryStyle, PositionId, Side
 from trading_system.domain.signals import Regime, Signal
@@ -141,7 +142,8 @@ class Approved:
     """An entry that passed every gate. Built by the risk manager only; the gateway takes nothing else.
 
     qty is on the size step; limit_price bounds the entry (worst price paid); stop_price is rounded to the tick on the side
-    that does not increase the loss; notional and planned_margin are taken at `reference_price`, the worst of mark and limit.
+    that does not increase the loss. `exposure` is this order in every measure (kind IN_FLIGHT): its notional and planned
+    margin are taken at the worst of mark and limit.
     """
 
     intent: EntryIntent
@@ -153,10 +155,8 @@ class Approved:
     limit_price: Price
     stop_price: Price
     take_profits: tuple[TakeProfitTarget, ...]
-    reference_price: Price
-    notional: Usd
+    exposure: ExposureItem
     planned_leverage: Decimal
-    planned_margin: Usd
     open_risk: Usd
     expected_cost_bps: Decimal
     trace: SizingTrace
@@ -180,6 +180,14 @@ class Approved:
     @property
     def signal(self) -> Signal:
         return self.intent.signal
+
+    @property
+    def notional(self) -> Usd:
+        return self.exposure.notional
+
+    @property
+    def planned_margin(self) -> Usd:
+        return self.exposure.planned_margin
 
     @property
     def regime(self) -> Regime:

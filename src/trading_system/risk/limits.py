@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from decimal import Decimal as D
 from enum import Enum
 from types import MappingProxyType
 
@@ -45,19 +44,19 @@ class SizingLimits:
     """How the wished size is computed. No method may risk more than `risk_ceiling_multiple` x risk_per_trade."""
 
     method: SizingMethod = SizingMethod.RISK_BASED
-    risk_per_trade: Decimal = D("0.01")
-    risk_ceiling_multiple: Decimal = D("1.2")
-    leverage_share: Decimal = D("0.03")
-    kelly_win_probability: Decimal = D("0.55")
-    kelly_win_loss_ratio: Decimal = D("2")
-    kelly_fraction_max: Decimal = D("0.30")
-    volatility_high_ratio: Decimal = D("1.5")
-    volatility_high_factor: Decimal = D("0.70")
-    volatility_low_ratio: Decimal = D("0.5")
-    volatility_low_factor: Decimal = D("1.20")
+    risk_per_trade: Decimal = Decimal("0.01")
+    risk_ceiling_multiple: Decimal = Decimal("1.2")
+    leverage_share: Decimal = Decimal("0.03")
+    kelly_win_probability: Decimal = Decimal("0.55")
+    kelly_win_loss_ratio: Decimal = Decimal("2")
+    kelly_fraction_max: Decimal = Decimal("0.30")
+    volatility_high_ratio: Decimal = Decimal("1.5")
+    volatility_high_factor: Decimal = Decimal("0.70")
+    volatility_low_ratio: Decimal = Decimal("0.5")
+    volatility_low_factor: Decimal = Decimal("1.20")
 
     def __post_init__(self) -> None:
-        _require(0 < self.risk_per_trade <= D("0.05"), "risk.risk_per_trade", self.risk_per_trade, "in (0, 0.05]")
+        _require(0 < self.risk_per_trade <= Decimal("0.05"), "risk.risk_per_trade", self.risk_per_trade, "in (0, 0.05]")
         _require(self.risk_ceiling_multiple >= 1, "risk.risk_ceiling_multiple", self.risk_ceiling_multiple, ">= 1")
         _require(0 < self.leverage_share <= 1, "risk.leverage_share", self.leverage_share, "in (0, 1]")
         _require(0 < self.kelly_win_probability < 1, "risk.kelly_win_probability", self.kelly_win_probability, "in (0, 1)")
@@ -82,7 +81,9 @@ class TierLimits:
     def __post_init__(self) -> None:
         _require(self.leverage_max >= 1, "risk.tiers.leverage_max", self.leverage_max, ">= 1")
         _require(self.notional_max_usd > 0, "risk.tiers.notional_max_usd", self.notional_max_usd, "> 0")
-        _require(0 < self.slippage_max <= D("0.01"), "risk.tiers.slippage_max", self.slippage_max, "in (0, 0.01], the venue's own guard")
+        _require(
+            0 < self.slippage_max <= Decimal("0.01"), "risk.tiers.slippage_max", self.slippage_max, "in (0, 0.01], the venue's own guard"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,11 @@ class CapLimits:
     """Caps on the size of one position and of all of them."""
 
     exposure_basis: ExposureBasis = ExposureBasis.MARGIN
-    single_position: Decimal = D("0.25")
-    aggregate: Decimal = D("2.00")
-    open_notional_usd_max: Decimal = D("450000")
-    planned_utilization_max: Decimal = D("0.90")
-    available_margin_share: Decimal = D("0.95")
+    single_position: Decimal = Decimal("0.25")
+    aggregate: Decimal = Decimal("2.00")
+    open_notional_usd_max: Decimal = Decimal("450000")
+    planned_utilization_max: Decimal = Decimal("0.90")
+    available_margin_share: Decimal = Decimal("0.95")
     positions_max: int = 8
     position_notional: NotionalCap | None = None
     total_notional: NotionalCap | None = None
@@ -123,13 +124,13 @@ class CapLimits:
 class LossLimits:
     """Daily and weekly stops, drawdown, and what counts as an impossible account reading."""
 
-    daily: Decimal = D("0.05")
-    weekly: Decimal = D("0.07")
-    drawdown_degraded: Decimal = D("0.10")
-    drawdown_halt: Decimal = D("0.15")
-    warning_share: Decimal = D("0.70")
-    high_water_implausible_multiple: Decimal = D("2")
-    unexplained_step: Decimal = D("0.01")
+    daily: Decimal = Decimal("0.05")
+    weekly: Decimal = Decimal("0.07")
+    drawdown_degraded: Decimal = Decimal("0.10")
+    drawdown_halt: Decimal = Decimal("0.15")
+    warning_share: Decimal = Decimal("0.70")
+    high_water_implausible_multiple: Decimal = Decimal("2")
+    unexplained_step: Decimal = Decimal("0.01")
     unexplained_settle_s: int = 60
     reading_age_s_max: int = 180
 
@@ -153,7 +154,7 @@ class LossLimits:
 class StreakLimits:
     """Pauses after losses. A loss counts from `loss_min_share` of equity."""
 
-    loss_min_share: Decimal = D("0.0020")
+    loss_min_share: Decimal = Decimal("0.0020")
     symbol_losses: int = 3
     symbol_window_s: int = 24 * 3600
     symbol_pause_s: int = 12 * 3600
@@ -184,11 +185,11 @@ class QuoteLimits:
 
     age_s_max: int = 30
     clock_skew_s_max: int = 5
-    spread_max: Decimal = D("0.005")
-    signal_spread_max: Decimal = D("0.010")
-    index_deviation_max: Decimal = D("0.0075")
-    chase_atr_15m_max: Decimal = D("0.5")
-    depth_multiple_min: Decimal = D("2")
+    spread_max: Decimal = Decimal("0.005")
+    signal_spread_max: Decimal = Decimal("0.010")
+    index_deviation_max: Decimal = Decimal("0.0075")
+    chase_atr_15m_max: Decimal = Decimal("0.5")
+    depth_multiple_min: Decimal = Decimal("2")
 
     def __post_init__(self) -> None:
         _require(self.age_s_max > 0, "execution.quote_age_s_max", self.age_s_max, "> 0")
@@ -199,20 +200,20 @@ class QuoteLimits:
 class FeasibilityLimits:
     """What must hold for the final size: not dust, far from liquidation, survivable, worth its cost."""
 
-    stop_distance_min: Decimal = D("0.001")
-    stop_distance_max: Decimal = D("0.10")
-    notional_min_usd: Decimal = D("10")
-    trade_net_min_usd: Decimal = D("10")
-    liquidation_stop_multiple: Decimal = D("2")
-    liquidation_distance_min: Decimal = D("0.05")
-    liquidation_buffer_min: Decimal = D("0.35")
-    stress_shocks: tuple[Decimal, ...] = (D("0.05"), D("0.10"), D("0.20"))
-    stop_gap_min: Decimal = D("0.01")
-    tight_cost_bps_max: Decimal = D("25")
-    tight_reward_risk_min: Decimal = D("2.0")
-    wide_cost_share_max: Decimal = D("0.15")
-    tight_hold_h: Decimal = D("6")
-    wide_hold_h: Decimal = D("36")
+    stop_distance_min: Decimal = Decimal("0.001")
+    stop_distance_max: Decimal = Decimal("0.10")
+    notional_min_usd: Decimal = Decimal("10")
+    trade_net_min_usd: Decimal = Decimal("10")
+    liquidation_stop_multiple: Decimal = Decimal("2")
+    liquidation_distance_min: Decimal = Decimal("0.05")
+    liquidation_buffer_min: Decimal = Decimal("0.35")
+    stress_shocks: tuple[Decimal, ...] = (Decimal("0.05"), Decimal("0.10"), Decimal("0.20"))
+    stop_gap_min: Decimal = Decimal("0.01")
+    tight_cost_bps_max: Decimal = Decimal("25")
+    tight_reward_risk_min: Decimal = Decimal("2.0")
+    wide_cost_share_max: Decimal = Decimal("0.15")
+    tight_hold_h: Decimal = Decimal("6")
+    wide_hold_h: Decimal = Decimal("36")
 
     def __post_init__(self) -> None:
         _require(
@@ -229,8 +230,8 @@ class FeasibilityLimits:
 class Fees:
     """Venue fees as fractions of notional."""
 
-    maker: Decimal = D("0.0002")
-    taker: Decimal = D("0.0005")
+    maker: Decimal = Decimal("0.0002")
+    taker: Decimal = Decimal("0.0005")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,15 +252,15 @@ class ProfitSplit:
 class TakeProfitLimits:
     """Where profit is taken, in R, and how the entry is split by regime."""
 
-    tp1_r: Decimal = D("1.0")
-    tp2_r: Decimal = D("2.5")
-    default_split: ProfitSplit = ProfitSplit(D("0.40"), D("0.40"), D("0.20"))
+    tp1_r: Decimal = Decimal("1.0")
+    tp2_r: Decimal = Decimal("2.5")
+    default_split: ProfitSplit = ProfitSplit(Decimal("0.40"), Decimal("0.40"), Decimal("0.20"))
     splits: Mapping[Regime, ProfitSplit] = field(
         default_factory=lambda: MappingProxyType(
             {
-                Regime.TIGHT_SMC: ProfitSplit(D("0.50"), D("0.40"), D("0.10")),
-                Regime.WIDE_STRUCTURE: ProfitSplit(D("0.35"), D("0.35"), D("0.30")),
-                Regime.CONSOLIDATION: ProfitSplit(D("0.50"), D("0.40"), D("0.10")),
+                Regime.TIGHT_SMC: ProfitSplit(Decimal("0.50"), Decimal("0.40"), Decimal("0.10")),
+                Regime.WIDE_STRUCTURE: ProfitSplit(Decimal("0.35"), Decimal("0.35"), Decimal("0.30")),
+                Regime.CONSOLIDATION: ProfitSplit(Decimal("0.50"), Decimal("0.40"), Decimal("0.10")),
             }
         )
     )
@@ -275,11 +276,11 @@ class TakeProfitLimits:
 class RiskLimits:
     """The whole book of limits. Cross-checks here are those that involve more than one group."""
 
-    leverage_max: Decimal = D("7")
-    max_open_risk: Decimal = D("0.04")
-    tier_a: TierLimits = TierLimits(D("10"), D("100000"), D("0.0010"))
-    tier_b: TierLimits = TierLimits(D("5"), D("50000"), D("0.0020"))
-    tier_c: TierLimits = TierLimits(D("2"), D("25000"), D("0.0030"))
+    leverage_max: Decimal = Decimal("7")
+    max_open_risk: Decimal = Decimal("0.04")
+    tier_a: TierLimits = TierLimits(Decimal("10"), Decimal("100000"), Decimal("0.0010"))
+    tier_b: TierLimits = TierLimits(Decimal("5"), Decimal("50000"), Decimal("0.0020"))
+    tier_c: TierLimits = TierLimits(Decimal("2"), Decimal("25000"), Decimal("0.0030"))
     entry_style: EntryStyle = EntryStyle.IOC
     sizing: SizingLimits = SizingLimits()
     caps: CapLimits = CapLimits()

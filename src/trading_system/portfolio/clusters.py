@@ -1,0 +1,71 @@
+"""Which markets move together: the leader method on 4h returns. Float statistics over bars; no money here.
+
+Markets in order of volume; each joins the first leader it correlates with, or becomes a leader itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from trading_system.domain.market import Bar, Timeframe
+from trading_system.domain.symbols import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterLimits:
+    """correlation_min: Pearson; returns_max: newest 4h returns looked at; common_min: fewest shared bars to compare two markets."""
+
+    correlation_min: float = 0.80
+    returns_max: int = 180
+    common_min: int = 90
+
+
+def assign_clusters(
+    bars_4h: Mapping[Symbol, Sequence[Bar]], volumes: Mapping[Symbol, float], limits: ClusterLimits
+) -> dict[Symbol, Symbol]:
+    """Leader of each market that has at least `common_min` returns; others are absent (the caller falls back to the setup label).
+
+    volumes: 24 h USD; a market without one comes last. Deterministic: ties by symbol.
+    """
+    returns = {
+        symbol: found for symbol, bars in bars_4h.items() if len(found := log_returns(bars, limits.returns_max)) >= limits.common_min
+    }
+    leaders: list[Symbol] = []
+    clusters: dict[Symbol, Symbol] = {}
+    for symbol in sorted(returns, key=lambda s: (-volumes.get(s, 0.0), s)):
+        leader = next((other for other in leaders if _moves_with(returns[symbol], returns[other], limits)), None)
+        if leader is None:
+            leaders.append(symbol)
+        clusters[symbol] = symbol if leader is None else leader
+    return clusters
+
+
+def log_returns(bars: Sequence[Bar], newest: int) -> dict[int, float]:
+    """Log return by open time (ms) of the later bar, for the newest pairs of adjacent bars. A gap yields no return."""
+    length = Timeframe.H4.ms
+    tail = bars[-(newest + 1) :]
+    return {
+        after.open_ms: math.log(after.close / before.close)
+        for before, after in zip(tail, tail[1:], strict=False)
+        if after.open_ms - before.open_ms == length and before.close > 0 and after.close > 0
+    }
+
+
+def correlation(first: Mapping[int, float], second: Mapping[int, float]) -> tuple[float, int]:
+    """Pearson correlation over the shared times, and their number; 0.0 where one side never moves."""
+    shared = sorted(first.keys() & second.keys())
+    n = len(shared)
+    if n < 2:
+        return 0.0, n
+    xs, ys = [first[t] for t in shared], [second[t] for t in shared]
+    mean_x, mean_y = math.fsum(xs) / n, math.fsum(ys) / n
+    cov = math.fsum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
+    var_x, var_y = math.fsum((x - mean_x) ** 2 for x in xs), math.fsum((y - mean_y) ** 2 for y in ys)
+    return (cov / math.sqrt(var_x * var_y), n) if var_x > 0 and var_y > 0 else (0.0, n)
+
+
+def _moves_with(first: Mapping[int, float], second: Mapping[int, float], limits: ClusterLimits) -> bool:
+    rho, common = correlation(first, second)
+    return common >= limits.common_min and rho >= limits.correlation_min
