@@ -1,0 +1,93 @@
+"""Private reads and preferences of the v3 API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from trading_system.sim.kraken_server.desk import Desk
+from trading_system.sim.kraken_server.encoding import iso
+from trading_system.sim.kraken_server.envelope import Payload, RequestRefused
+from trading_system.sim.kraken_server.params import Params
+from trading_system.sim.kraken_server.rest_public import FEE_SCHEDULE_UID, known_market
+from trading_system.sim.kraken_server.rows_account import accounts_row, open_position_row
+from trading_system.sim.kraken_server.rows_order import fill_row, open_order_row, status_row
+
+_VOLUME_DAYS_MS = 30 * 86_400_000
+
+
+def accounts(desk: Desk, _params: Params) -> Payload:
+    return {"accounts": accounts_row(desk.exchange.account())}
+
+
+def open_positions(desk: Desk, _params: Params) -> Payload:
+    leverage = desk.preferences.leverage
+    return {"openPositions": [open_position_row(row, leverage.get(row.symbol)) for row in desk.exchange.positions()]}
+
+
+def open_orders(desk: Desk, _params: Params) -> Payload:
+    return {"openOrders": [open_order_row(order) for order in desk.exchange.open_orders()]}
+
+
+def orders_status(desk: Desk, params: Params) -> Payload:
+    """Open orders and those that just ended; unknown ids are simply missing."""
+    rows = desk.exchange.order_status(params.texts("orderIds"), params.texts("cliOrdIds"))
+    return {"orders": [status_row(row) for row in rows]}
+
+
+def fills(desk: Desk, params: Params) -> Payload:
+    """The 100 newest, newest first; `lastFillTime` gives those before it."""
+    return {"fills": [fill_row(fill) for fill in desk.exchange.fills(before_ms=params.time_ms("lastFillTime"), limit=100)]}
+
+
+def fee_volumes(desk: Desk, _params: Params) -> Payload:
+    """USD traded in the last 30 days."""
+    since_ms = desk.now_ms - _VOLUME_DAYS_MS
+    volume = sum((fill.size * fill.price for fill in desk.exchange.executions() if fill.at_ms >= since_ms), Decimal(0))
+    return {"volumesByFeeSchedule": {FEE_SCHEDULE_UID: volume}}
+
+
+def notifications(desk: Desk, _params: Params) -> Payload:
+    rows = [
+        {"type": note.kind, "priority": note.priority, "note": note.note, "effectiveTime": iso(note.effective_ms)}
+        for note in desk.notifications
+    ]
+    return {"notifications": rows}
+
+
+def leverage_preferences(desk: Desk, params: Params) -> Payload:
+    rows = _preferred(desk, params, desk.preferences.leverage, "maxLeverage")
+    return {"leveragePreferences": rows}
+
+
+def put_leverage_preference(desk: Desk, params: Params) -> Payload:
+    """With maxLeverage the market shows as isolated; without it returns to cross."""
+    symbol, leverage = known_market(desk, params), params.number("maxLeverage")
+    if leverage is None:
+        desk.preferences.leverage.pop(symbol, None)
+    elif leverage <= 0:
+        raise RequestRefused("invalidArgument: maxLeverage")
+    else:
+        desk.preferences.leverage[symbol] = leverage
+    desk.on_preferences(desk.preferences)
+    return {}
+
+
+def pnl_preferences(desk: Desk, params: Params) -> Payload:
+    return {"preferences": _preferred(desk, params, desk.preferences.pnl_currency, "pnlCurrency")}
+
+
+def put_pnl_preference(desk: Desk, params: Params) -> Payload:
+    """The account holds USD only, so that is the one currency it can be paid in."""
+    symbol, currency = known_market(desk, params), params.required("pnlPreference").upper()
+    if currency != "USD":
+        raise RequestRefused("invalidArgument: pnlPreference")
+    desk.preferences.pnl_currency[symbol] = currency
+    desk.on_preferences(desk.preferences)
+    return {}
+
+
+def _preferred(desk: Desk, params: Params, preferences: Mapping[str, object], field: str) -> list[dict[str, Any]]:
+    wanted = None if params.text("symbol") is None else known_market(desk, params)
+    return [{"symbol": symbol, field: value} for symbol, value in sorted(preferences.items()) if wanted in (None, symbol)]

@@ -1,0 +1,107 @@
+"""Public market data of the v3 and v4 API: instruments, tickers, order book, trades, fee schedules, funding history."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from trading_system.sim.kraken_server.desk import Desk, uid_of
+from trading_system.sim.kraken_server.encoding import iso_seconds
+from trading_system.sim.kraken_server.envelope import BadRequest, Payload
+from trading_system.sim.kraken_server.params import Params
+from trading_system.sim.kraken_server.rows_market import index_row, instrument_row, is_tradeable, ticker_row, trade_row
+
+FEE_SCHEDULE_UID: Final = uid_of("fee schedule", "linear")
+# maker and taker in percent by 30-day USD volume (Kraken support page on futures fees)
+_FEE_TIERS: Final = (
+    (0, "0.02", "0.05"),
+    (2_500_000, "0.015", "0.045"),
+    (5_000_000, "0.0125", "0.04"),
+    (10_000_000, "0.01", "0.035"),
+    (20_000_000, "0.0075", "0.03"),
+    (30_000_000, "0.005", "0.025"),
+    (50_000_000, "0.003", "0.02"),
+    (75_000_000, "0.0015", "0.015"),
+    (100_000_000, "0", "0.0125"),
+)
+
+
+def known_market(desk: Desk, params: Params, name: str = "symbol") -> str:
+    """The market that is named; refused with the venue's HTTP 400 when there is none."""
+    symbol = desk.market(params.required(name))
+    if symbol is None:
+        raise BadRequest(f"Argument invalid: {name}")
+    return symbol
+
+
+def instruments(desk: Desk, _params: Params) -> Payload:
+    exchange = desk.exchange
+    rows = []
+    for instrument in exchange.instruments():
+        spec = exchange.spec(instrument.venue_symbol)
+        mode = exchange.mode(instrument.venue_symbol)
+        quote = exchange.quote(instrument.venue_symbol)
+        rows.append(instrument_row(instrument, mode, quote.index, spec.category, spec.opened_ms))
+    return {"instruments": rows}
+
+
+def _status_row(desk: Desk, symbol: str) -> dict[str, Any]:
+    return {
+        "tradeable": is_tradeable(desk.exchange.mode(symbol)),
+        "experiencingDislocation": False,
+        "priceDislocationDirection": None,
+        "experiencingExtremeVolatility": False,
+        "extremeVolatilityInitialMarginMultiplier": 1,
+    }
+
+
+def instruments_status(desk: Desk, _params: Params) -> Payload:
+    return {"instrumentStatus": [{"symbol": symbol, **_status_row(desk, symbol)} for symbol in desk.exchange.symbols()]}
+
+
+def instrument_status(desk: Desk, params: Params) -> Payload:
+    return _status_row(desk, known_market(desk, params))
+
+
+def tickers(desk: Desk, params: Params) -> Payload:
+    """All tickers with the index rows between them, or those asked for."""
+    wanted = {name.upper() for name in params.texts("symbol")}
+    if wanted and not wanted & set(desk.exchange.symbols()):
+        raise BadRequest("Argument invalid: symbol")
+    quotes = desk.exchange.quotes()
+    rows = [ticker_row(quote) for quote in quotes if not wanted or quote.symbol in wanted]
+    if not wanted:
+        rows += [index_row(f"in_{quote.symbol.removeprefix('PF_').lower()}", quote) for quote in quotes if quote.symbol == "PF_XBTUSD"]
+    return {"tickers": rows}
+
+
+def ticker(desk: Desk, params: Params) -> Payload:
+    return {"ticker": ticker_row(desk.exchange.quote(known_market(desk, params)))}
+
+
+def orderbook(desk: Desk, params: Params) -> Payload:
+    """The whole book, best first on both sides."""
+    book = desk.exchange.book(known_market(desk, params))
+    return {"orderBook": {"bids": book.bids, "asks": book.asks}}
+
+
+def history(desk: Desk, params: Params) -> Payload:
+    """At most the 100 newest public trades, newest first; `lastTime` gives those before it."""
+    before_ms = params.time_ms("lastTime")
+    trades = desk.exchange.trades(known_market(desk, params))
+    return {"history": [trade_row(trade) for trade in trades if before_ms is None or trade.at_ms < before_ms]}
+
+
+def feeschedules(_desk: Desk, _params: Params) -> Payload:
+    tiers = [{"makerFee": Decimal(maker), "takerFee": Decimal(taker), "usdVolume": volume} for volume, maker, taker in _FEE_TIERS]
+    return {"feeSchedules": [{"uid": FEE_SCHEDULE_UID, "name": "Linear Multi-Collateral Fees", "tiers": tiers}]}
+
+
+def funding_rates(desk: Desk, params: Params) -> Payload:
+    """Hourly rates, ascending, all of them in one answer."""
+    rates = desk.exchange.funding_history(known_market(desk, params))
+    return {
+        "rates": [
+            {"timestamp": iso_seconds(rate.at_ms), "fundingRate": rate.absolute, "relativeFundingRate": rate.relative} for rate in rates
+        ]
+    }
