@@ -10,7 +10,7 @@ from array import array
 from base64 import b64decode, b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from trading_system.domain.market import Bar
 
@@ -31,6 +31,16 @@ RESOLUTION_MS: Final = {
     "1d": DAY_MS,
     "1w": 7 * DAY_MS,
 }
+
+
+class DayStats(NamedTuple):
+    """The last 24 hours. `quote_volume`: each quarter's volume at its close."""
+
+    open: float
+    high: float
+    low: float
+    volume: float
+    quote_volume: float
 
 
 class BarColumns:
@@ -105,7 +115,21 @@ def aggregate(bars: Iterable[Bar], length_ms: int) -> list[Bar]:
 class BarSeries:
     """One price series of one market: minute, quarter and hour columns, and the running minute. `update` is the hot path."""
 
-    __slots__ = ("_close", "_end_ms", "_high", "_low", "_open", "_open_ms", "_volume", "hours", "minutes", "quarters", "start_ms")
+    __slots__ = (
+        "_close",
+        "_day",
+        "_day_key",
+        "_end_ms",
+        "_high",
+        "_low",
+        "_open",
+        "_open_ms",
+        "_volume",
+        "hours",
+        "minutes",
+        "quarters",
+        "start_ms",
+    )
 
     def __init__(self, quarters: Iterable[Bar] = (), hours: Iterable[Bar] = (), *, start_ms: int = 0) -> None:
         """quarters, hours: closed history. start_ms: bars from here on are live and belong to the saved state."""
@@ -115,6 +139,8 @@ class BarSeries:
         self.quarters.extend(quarters)
         self.hours.extend(hours)
         self.start_ms = start_ms
+        self._day_key = -1
+        self._day = DayStats(0.0, 0.0, 0.0, 0.0, 0.0)
         self._open_ms = self._end_ms = 0
         self._open = self._high = self._low = self._close = self._volume = 0.0
 
@@ -170,6 +196,22 @@ class BarSeries:
         if self._end_ms and since <= self._open_ms <= until:
             yield self._running_minute()
 
+    def day(self, now_ms: int) -> DayStats:
+        """Statistics of the last 24 hours: closed quarters (kept until the next one closes), then the running one."""
+        closed_until = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
+        if self._day_key != closed_until:
+            self._day_key, self._day = closed_until, _stats(self.quarters.between(now_ms - DAY_MS, now_ms))
+        recent = self.minutes.between(closed_until, now_ms)
+        if self._end_ms:
+            recent.append(self._running_minute())
+        closed, live = self._day, _stats(recent)
+        if not closed.high or not live.high:
+            return live if live.high else closed
+        return DayStats(
+            closed.open, max(closed.high, live.high), min(closed.low, live.low), closed.volume + live.volume,
+            closed.quote_volume + live.quote_volume,
+        )  # fmt: skip
+
     def snapshot(self) -> dict[str, Any]:
         """Live quarters and the unfinished quarter's minutes; history comes from the source again, older minutes are let go."""
         last = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
@@ -192,6 +234,18 @@ class BarSeries:
             hour_now = self._open_ms - self._open_ms % HOUR_MS
             first = self.hours.open_ms[-1] + HOUR_MS if self.hours else 0
             self.hours.extend(aggregate(self.quarters.between(first, hour_now - 1), HOUR_MS))
+
+
+def _stats(bars: list[Bar]) -> DayStats:
+    if not bars:
+        return DayStats(0.0, 0.0, 0.0, 0.0, 0.0)
+    return DayStats(
+        bars[0].open,
+        max(bar.high for bar in bars),
+        min(bar.low for bar in bars),
+        sum(bar.volume for bar in bars),
+        sum(bar.volume * bar.close for bar in bars),
+    )
 
 
 def _pack(bars: list[Bar]) -> str:

@@ -6,7 +6,7 @@ time only; asking in one step or in a thousand gives the same points.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
@@ -65,6 +65,10 @@ class PriceSource(Protocol):
 
     def history(self, market: int, timeframe: Timeframe) -> Sequence[Bar]:
         """Closed bars before `start_ms`, ascending."""
+        ...
+
+    def bind(self, direction_of: Callable[[int], int]) -> None:
+        """Told once, before the first point: +1/-1/0 of our position on a market (a replay orders a bar's extremes by it)."""
         ...
 
     def points(self, until_ms: int) -> Iterator[PricePoint]:

@@ -1,0 +1,139 @@
+"""Rows of the public and private listings, made from the running state when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+
+from trading_system.domain.market import Instrument, TradingStatus
+from trading_system.domain.orders import Side
+from trading_system.domain.symbols import normalise
+from trading_system.domain.units import Qty, from_ms
+from trading_system.sim.funding import RATE_MAX_HOURLY, predict_rate
+from trading_system.sim.market_state import MarketState
+from trading_system.sim.model import BookRows, MarketMode, OrderRow, OrderState, QuoteRow, StatusRow, TradeRow
+
+_STATUS = {
+    MarketMode.ONLINE: TradingStatus.OPEN,
+    MarketMode.POST_ONLY: TradingStatus.POST_ONLY,
+    MarketMode.CANCEL_ONLY: TradingStatus.CANCEL_ONLY,
+    MarketMode.SUSPENDED: TradingStatus.SUSPENDED,
+    MarketMode.DELISTED: TradingStatus.DELISTED,
+}
+
+
+def trading_status(mode: MarketMode) -> TradingStatus:
+    return _STATUS[mode]
+
+
+def instrument(market: MarketState) -> Instrument:
+    """The contract's fixed facts and its present status."""
+    spec = market.spec
+    return Instrument(
+        symbol=normalise(spec.symbol),
+        venue_symbol=spec.symbol,
+        tick=spec.tick,
+        size_step=spec.size_step,
+        size_min=Qty(spec.size_min),
+        position_size_max=Qty(spec.position_size_max),
+        margin_levels=market.margin_levels,
+        status=_STATUS[market.mode],
+        funding_rate_max_hourly=RATE_MAX_HOURLY,
+        opened_at=from_ms(spec.opened_ms),
+    )
+
+
+def quote_row(market: MarketState, now_ms: int, next_funding_ms: int) -> QuoteRow:
+    """The ticker. `at_ms` is the market's latest point, not the moment of asking."""
+    bid = next(_side(market, Side.BUY), None)
+    ask = next(_side(market, Side.SELL), None)
+    day = market.bars.day(now_ms)
+    prediction = predict_rate(market, next_funding_ms)
+    volume = _sized(market, day.volume)
+    return QuoteRow(
+        symbol=market.spec.symbol,
+        at_ms=market.at_ms,
+        bid=bid[0] if bid else None,
+        bid_size=bid[1] if bid else None,
+        ask=ask[0] if ask else None,
+        ask_size=ask[1] if ask else None,
+        last=market.last_price(),
+        last_ms=market.at_ms,
+        last_size=_sized(market, abs(market.volume)),
+        mark=market.mark_price(),
+        index=market.index_price(),
+        volume_24h=volume,
+        volume_quote_24h=Decimal(round(day.quote_volume * 100)) / 100,
+        open_24h=market.exact(day.open),
+        high_24h=market.exact(day.high),
+        low_24h=market.exact(day.low),
+        open_interest=_sized(market, day.volume / 2),
+        funding_rate=market.funding_absolute,
+        funding_rate_prediction=prediction.absolute,
+        relative_funding_rate=market.funding_relative,
+        relative_funding_rate_prediction=prediction.relative,
+        next_funding_ms=next_funding_ms,
+        mode=market.mode,
+    )
+
+
+def book_rows(market: MarketState, depth: int | None) -> BookRows:
+    """Synthetic levels and our own resting limits, best first."""
+    bids, asks = (tuple(islice(_side(market, side), depth)) for side in (Side.BUY, Side.SELL))
+    return BookRows(market.spec.symbol, market.at_ms, market.version, bids, asks)
+
+
+def _side(market: MarketState, side: Side) -> Iterator[tuple[Decimal, Decimal]]:
+    """Levels of one side, own orders merged in. While a market does not match, levels that our orders crossed are left out."""
+    sign = -1 if side is Side.BUY else 1
+    own: dict[int, Decimal] = {}
+    opposite: list[int] = []
+    for order in market.orders.values():
+        if order.is_trigger or order.limit_price is None:
+            continue
+        ticks = market.ticks_of(order.limit_price)
+        if order.side is side:
+            own[ticks] = own.get(ticks, Decimal(0)) + order.unfilled
+        else:
+            opposite.append(ticks)
+    wall = None if not opposite else max(opposite) if side is Side.SELL else min(opposite)
+    queued = sorted(own.items(), key=lambda item: item[0] * sign)
+    for level in market.levels(side):
+        if wall is not None and (level.ticks - wall) * sign <= 0:
+            continue
+        while queued and (queued[0][0] - level.ticks) * sign < 0:
+            ticks, size = queued.pop(0)
+            yield market.price_of(ticks), size
+        size = level.size
+        if queued and queued[0][0] == level.ticks:
+            size += queued.pop(0)[1]
+        yield market.price_of(level.ticks), size
+    for ticks, size in queued:
+        yield market.price_of(ticks), size
+
+
+def trade_rows(market: MarketState) -> tuple[TradeRow, ...]:
+    """The public tape, newest first."""
+    return tuple(
+        TradeRow(
+            trade_id=seq,
+            uid=f"{market.number:08x}-0000-4000-8000-{seq:012x}",
+            at_ms=at_ms,
+            price=round(price / market.tick_f) * market.spec.tick,
+            size=_sized(market, abs(volume)),
+            side=Side.BUY if volume > 0 else Side.SELL,
+        )
+        for seq, at_ms, price, volume in reversed(market.trades)
+    )
+
+
+def status_of(order: OrderRow) -> StatusRow:
+    """An open order as orders/status lists it."""
+    return StatusRow(order, OrderState.TRIGGER_PLACED if order.is_trigger else OrderState.ENTERED_BOOK)
+
+
+def _sized(market: MarketState, volume: float) -> Decimal:
+    """Base units as whole steps, at least one when there was any volume."""
+    steps = round(volume / float(market.spec.size_step))
+    return max(steps, 1 if volume > 0 else 0) * market.spec.size_step

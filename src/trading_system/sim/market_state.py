@@ -1,0 +1,242 @@
+"""One market while it runs: prices as floats, bars, the point's book, and the bounds that tell whether anybody cares.
+
+`move` is the hot path: a market without orders or positions costs a few float operations per point. Prices become exact
+tick counts or Decimals only when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from trading_system.domain.orders import Side
+from trading_system.sim.bars import BarSeries
+from trading_system.sim.book import Level, Touch, levels, touch
+from trading_system.sim.margin_schedule import margin_levels
+from trading_system.sim.model import MarketMode, OrderRow, TriggerSignal
+from trading_system.sim.source import MarketSpec, PricePoint
+
+_INFINITY: Final = float("inf")
+_MARK_AVERAGE_MS: Final = 30_000
+"""Mark = index + premium averaged over about 30 s (venue help pages; the exact average is not published)."""
+
+_FLOATS: Final = ("mid", "index", "mark", "last", "volume", "premium", "premium_sum")
+_COUNTS: Final = ("at_ms", "premium_ms", "point_no", "trade_seq")
+
+
+class MarketState:
+    """Prices and resting orders of one market. `orders` is changed through `put` and `drop` only."""
+
+    __slots__ = (
+        "_index_above", "_index_below", "_last_above", "_last_below", "_limit_buy", "_limit_sell", "_mark_above", "_mark_below", "_touch",
+        "at_ms", "bars", "digits", "funding_absolute", "funding_relative", "half_spread", "index", "index_bars", "last", "margin_levels",
+        "mark", "mark_bars", "mid", "mode", "number", "orders", "point_no", "position_f", "premium", "premium_ms", "premium_sum",
+        "price_quantum",
+        "spec", "taken", "tick_f", "touched", "trade_seq", "trades", "version", "volume",
+    )  # fmt: skip
+
+    def __init__(self, number: int, spec: MarketSpec, bars: BarSeries, mark_bars: BarSeries, index_bars: BarSeries, start_ms: int) -> None:
+        self.number = number
+        self.spec = spec
+        self.tick_f = float(spec.tick)
+        self.digits = max(0, -int(spec.tick.normalize().as_tuple().exponent))
+        self.price_quantum = spec.tick / 10
+        self.half_spread = spec.half_spread_bps * 1e-4
+        self.margin_levels = margin_levels(spec.margin_class)
+        self.mode = MarketMode.ONLINE
+        self.bars, self.mark_bars, self.index_bars = bars, mark_bars, index_bars
+        self.orders: dict[str, OrderRow] = {}
+        self.trades: deque[tuple[int, int, float, float]] = deque(maxlen=100)
+        self.trade_seq = 0
+        self.version = 0  # for caches: anything visible changed
+        self.point_no = 0  # of the path: decides the book's sizes, so it is state
+        self.at_ms = start_ms
+        closes = bars.quarters.close or bars.hours.close
+        self.mid = self.index = self.mark = self.last = closes[-1] if closes else 0.0
+        self.volume = self.premium = self.premium_sum = self.position_f = 0.0
+        self.premium_ms = 0
+        self.funding_absolute = self.funding_relative = Decimal(0)
+        self.taken: dict[tuple[Side, int], Decimal] = {}
+        self.touched: set[str] = set()
+        self._touch: Touch | None = None
+        self.watch()
+
+    @property
+    def is_listed(self) -> bool:
+        """False until the market has a first price."""
+        return self.mid > 0
+
+    def move(self, point: PricePoint) -> None:
+        """Take the next point of the path. Hot: floats only."""
+        at, _, mid, index, volume, _ = point
+        elapsed = at - self.at_ms
+        premium = mid / index - 1.0
+        self.premium += (premium - self.premium) * (elapsed / _MARK_AVERAGE_MS if elapsed < _MARK_AVERAGE_MS else 1.0)
+        self.premium_sum += premium * elapsed
+        self.premium_ms += elapsed
+        self.at_ms = at
+        self.mid, self.index, self.volume = mid, index, volume
+        self.mark = mark = index * (1.0 + self.premium)
+        self.last = last = round(mid, self.digits)
+        self.version += 1
+        self.point_no += 1
+        self._touch = None
+        if self.taken or self.touched:
+            self.taken.clear()
+            self.touched.clear()
+        self.bars.update(at, last, abs(volume))
+        self.mark_bars.update(at, mark, 0.0)
+        self.index_bars.update(at, index, 0.0)
+        if volume:
+            self.trade_seq += 1
+            self.trades.append((self.trade_seq, at, last, volume))
+
+    def stop_over(self, mid: float) -> None:
+        """Stand at `mid` for a moment on the way to the next point (continuous moves): same clock, no bars, fresh book."""
+        scale = mid / self.mid
+        self.mid, self.index, self.mark = mid, self.index * scale, self.mark * scale
+        self.last = round(mid, self.digits)
+        self.version += 1
+        self.point_no += 1
+        self._touch = None
+        self.taken.clear()
+        self.touched.clear()
+
+    def is_tripped(self) -> bool:
+        """True when a resting order may execute or fire at this point. Wide by a tick: the exact test follows."""
+        mid = self.mid
+        return (
+            mid - mid * self.half_spread < self._limit_buy
+            or mid + mid * self.half_spread > self._limit_sell
+            or not self._mark_below < self.mark < self._mark_above
+            or not self._last_below < self.last < self._last_above
+            or not self._index_below < self.index < self._index_above
+        )
+
+    # --- exact prices ---
+
+    @property
+    def touch(self) -> Touch:
+        """Best bid and ask of the synthetic book, in ticks."""
+        if self._touch is None:
+            self._touch = touch(self.mid, self.spec, self.tick_f)
+        return self._touch
+
+    @property
+    def last_ticks(self) -> int:
+        return round(self.last / self.tick_f)
+
+    def price_of(self, ticks: int) -> Decimal:
+        return ticks * self.spec.tick
+
+    def ticks_of(self, price: Decimal) -> int:
+        """`price` must lie on the grid."""
+        return int(price / self.spec.tick)
+
+    def exact(self, price: float) -> Decimal:
+        """A float price on a grid ten times finer than the tick: what mark and index are quoted on."""
+        return round(price / self.tick_f * 10) * self.price_quantum
+
+    def mark_price(self) -> Decimal:
+        return self.exact(self.mark)
+
+    def index_price(self) -> Decimal:
+        return self.exact(self.index)
+
+    def last_price(self) -> Decimal:
+        return self.price_of(self.last_ticks)
+
+    def signal_price(self, signal: TriggerSignal) -> Decimal:
+        if signal is TriggerSignal.MARK:
+            return self.mark_price()
+        return self.index_price() if signal is TriggerSignal.INDEX else self.last_price()
+
+    def levels(self, side: Side) -> Iterator[Level]:
+        """What is left of the synthetic side (BUY = bids), best first; what we took at this point is gone."""
+        for level in levels(side, self.touch, self.spec, self.point_no + self.number * 1009):
+            left = level.size - self.taken.get((side, level.number), Decimal(0))
+            if left > 0:
+                yield Level(level.number, level.ticks, left)
+
+    def take(self, side: Side, number: int, size: Decimal) -> None:
+        """Remove size from a synthetic level until the next point."""
+        self.taken[side, number] = self.taken.get((side, number), Decimal(0)) + size
+
+    def print_trade(self, price: Decimal, signed_size: float) -> None:
+        """Add one of our own executions to the public tape; negative = the taker sold."""
+        self.trade_seq += 1
+        self.trades.append((self.trade_seq, self.at_ms, float(price), signed_size))
+
+    # --- state ---
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything but the orders (their keeper saves them) and the source's history."""
+        return {
+            "floats": {name: getattr(self, name) for name in _FLOATS},
+            "counts": {name: getattr(self, name) for name in _COUNTS},
+            "funding": [str(self.funding_absolute), str(self.funding_relative)],
+            "mode": self.mode.value,
+            "trades": [list(trade) for trade in self.trades],
+            "taken": [[side.value, number, str(size)] for (side, number), size in self.taken.items()],
+            "touched": sorted(self.touched),
+            "bars": [series.snapshot() for series in (self.bars, self.mark_bars, self.index_bars)],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over a snapshot, on a state fresh from the constructor."""
+        for name, value in (*state["floats"].items(), *state["counts"].items()):
+            setattr(self, name, value)
+        self.funding_absolute, self.funding_relative = (Decimal(text) for text in state["funding"])
+        self.mode = MarketMode(state["mode"])
+        self.trades.extend((seq, at_ms, price, volume) for seq, at_ms, price, volume in state["trades"])
+        self.taken = {(Side(side), number): Decimal(size) for side, number, size in state["taken"]}
+        self.touched = set(state["touched"])
+        self._touch = None
+        for series, data in zip((self.bars, self.mark_bars, self.index_bars), state["bars"], strict=True):
+            series.restore(data)
+
+    # --- resting orders ---
+
+    def put(self, order: OrderRow) -> None:
+        """Add or replace a resting order."""
+        self.orders[order.order_id] = order
+        self.version += 1
+        self.watch()
+
+    def drop(self, order_id: str) -> None:
+        self.orders.pop(order_id, None)
+        self.version += 1
+        self.watch()
+
+    def watch(self) -> None:
+        """Recompute the bounds beyond which `is_tripped` speaks."""
+        self._limit_buy = self._mark_below = self._last_below = self._index_below = -_INFINITY
+        self._limit_sell = self._mark_above = self._last_above = self._index_above = _INFINITY
+        tick = self.tick_f
+        for order in self.orders.values():
+            if not order.is_trigger:
+                limit = float(order.limit_price or 0)
+                if order.side is Side.BUY:
+                    self._limit_buy = max(self._limit_buy, limit + tick)
+                else:
+                    self._limit_sell = min(self._limit_sell, limit - tick)
+                continue
+            stop = float(order.stop_price or 0)
+            match order.trigger_signal:
+                case TriggerSignal.MARK:
+                    if order.fires_below:
+                        self._mark_below = max(self._mark_below, stop + tick)
+                    else:
+                        self._mark_above = min(self._mark_above, stop - tick)
+                case TriggerSignal.INDEX:
+                    if order.fires_below:
+                        self._index_below = max(self._index_below, stop + tick)
+                    else:
+                        self._index_above = min(self._index_above, stop - tick)
+                case _:
+                    if order.fires_below:
+                        self._last_below = max(self._last_below, stop + tick)
+                    else:
+                        self._last_above = min(self._last_above, stop - tick)
