@@ -1,0 +1,1 @@
+"""Configuration: parsed once, strict, every number checked against the others before anything starts."""
