@@ -88,6 +88,16 @@ class BarSeries:
         """When the newest bar closed."""
         return self._opens[-1] + self.step_ms if self._opens else None
 
+    def resume_open_ms(self, depth: int) -> int | None:
+        """Where the next read begins: the newest bar, or the one before a hole among the newest `depth` + 1 bars."""
+        opens, step = self._opens, self.step_ms
+        if not opens:
+            return None
+        first = max(0, len(opens) - 1 - depth)
+        if opens[-1] - opens[first] == (len(opens) - 1 - first) * step:
+            return opens[-1]
+        return next(opens[i] for i in range(len(opens) - 2, first - 1, -1) if opens[i + 1] - opens[i] != step)
+
     def tail(self, limit: int | None = None) -> Iterator[Bar]:
         """The newest `limit` bars (default: the capacity), oldest first."""
         start = max(0, len(self._opens) - min(self.capacity, limit if limit is not None else self.capacity))

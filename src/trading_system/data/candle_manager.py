@@ -208,7 +208,8 @@ class CandleManager:
         is_read = True
         for timeframe in Timeframe:
             series = candles.series[timeframe]
-            wanted = plan_fetch(timeframe, series.newest_open_ms, candles.asks[timeframe], now_ms, self.parameters)
+            resume = series.resume_open_ms(self.parameters.hole_depth)
+            wanted = plan_fetch(timeframe, series.newest_open_ms, candles.asks[timeframe], now_ms, self.parameters, resume_open_ms=resume)
             if wanted is None and is_probe and timeframe is Timeframe.M15 and series.newest_open_ms is not None:
                 wanted = FetchRange(series.newest_open_ms, series.newest_open_ms)
             if wanted is not None:

@@ -31,6 +31,8 @@ class CandleParameters:
     """A bar counts as closed this long after its boundary; the venue's clock and ours may differ by as much."""
     empty_tries_max: int = 4
     """Answers without the expected bar before we wait for the next boundary: a market without a trade has no bar."""
+    hole_depth: int = 8
+    """A hole among so many newest bars is asked for again along with the next read: the venue may only have been late."""
     audit_bars: int = 3
 
 
@@ -71,9 +73,18 @@ def window_start(timeframe: Timeframe, now_ms: int, parameters: CandleParameters
 
 
 def plan_fetch(
-    timeframe: Timeframe, newest_open_ms: int | None, ask: SeriesAsk, now_ms: int, parameters: CandleParameters
+    timeframe: Timeframe,
+    newest_open_ms: int | None,
+    ask: SeriesAsk,
+    now_ms: int,
+    parameters: CandleParameters,
+    *,
+    resume_open_ms: int | None = None,
 ) -> FetchRange | None:
-    """What to ask for now in a running series, or None when nothing is due."""
+    """What to ask for now in a running series, or None when nothing is due.
+
+    resume_open_ms: the bar to begin with, when that is not the newest (there is a fresh hole after it).
+    """
     step = timeframe.ms
     closed_by = now_ms - parameters.close_grace_ms
     expected = closed_by - closed_by % step - step
@@ -84,7 +95,8 @@ def plan_fetch(
     if ask.expected_open_ms == expected and ask.tries >= parameters.empty_tries_max:
         return None
     oldest = expected - (parameters.capacity[timeframe] - 1) * step
-    return FetchRange(oldest if newest_open_ms is None else max(oldest, newest_open_ms), expected)
+    first = newest_open_ms if resume_open_ms is None else resume_open_ms
+    return FetchRange(oldest if first is None else max(oldest, first), expected)
 
 
 def plan_start(

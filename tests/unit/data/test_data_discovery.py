@@ -1,0 +1,111 @@
+"""Discovery: when it is due, what a failed read does, and what the cache is good for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data_builders import ADA, BTC, D, FakeVenue, ManualClock, a_ticker, an_instrument, at
+
+from trading_system.data.market_discovery import MarketDiscovery, SpecSource
+from trading_system.data.market_registry import MarketRegistry, ShrinkRejected, UniverseAccepted
+from trading_system.data.spec_cache import load_specs, save_specs
+from trading_system.domain.market import Tier
+
+
+def a_discovery(cache: Path | None = None) -> tuple[MarketDiscovery, FakeVenue, ManualClock, MarketRegistry]:
+    clock, registry = ManualClock(), MarketRegistry()
+    names = ("BTC/USD", "ADA/USD")
+    venue = FakeVenue(clock, listed=tuple(an_instrument(n) for n in names), quotes=tuple(a_ticker(n) for n in names))
+    return MarketDiscovery(venue, clock, registry, cache), venue, clock, registry
+
+
+async def test_discovery_fills_the_registry_and_is_due_again_after_four_hours() -> None:
+    discovery, _, _, registry = a_discovery()
+    assert discovery.is_due(at())
+
+    report = await discovery.discover()
+
+    assert isinstance(report.decision, UniverseAccepted)
+    assert (report.tier_counts, [e.symbol for e in report.pinned]) == ({Tier.A: 2}, [BTC])
+    assert registry.eligible() == (ADA, BTC)
+    assert not discovery.is_due(at(3, minutes=59))
+    assert discovery.is_due(at(4))
+
+
+async def test_failed_tickers_change_nothing_and_are_tried_again_in_five_minutes() -> None:
+    discovery, venue, clock, registry = a_discovery()
+    await discovery.discover()
+    venue.quotes, clock.moment = None, at(4)
+
+    report = await discovery.discover()
+
+    assert (report.decision, report.failure) == (None, "tickers: tickers")
+    assert registry.eligible() == (ADA, BTC)
+    assert not discovery.is_due(at(4, minutes=4))
+    assert discovery.is_due(at(4, minutes=5))
+
+
+async def test_failed_instruments_fall_back_to_a_fresh_cache_but_not_to_an_old_one(tmp_path: Path) -> None:
+    discovery, venue, clock, _ = a_discovery(tmp_path / "specs.json")
+    await discovery.discover()
+    venue.listed = None
+
+    clock.moment = at(12)
+    fresh = await discovery.discover()
+    clock.moment = at(12, seconds=1)
+    old = await discovery.discover()
+
+    assert (fresh.spec_source, fresh.failure) == (SpecSource.CACHE, None)
+    assert (old.decision, old.failure) == (None, "instruments: instruments")
+
+
+async def test_a_maintenance_answer_keeps_the_old_universe() -> None:
+    discovery, venue, _, registry = a_discovery()
+    names = [f"C{i}/USD" for i in range(30)]
+    venue.listed, venue.quotes = tuple(an_instrument(n) for n in names), tuple(a_ticker(n) for n in names)
+    await discovery.discover()
+    venue.listed = venue.listed[:3]
+
+    report = await discovery.discover()
+
+    assert report.decision == ShrinkRejected(30, 3, D(15))
+    assert len(registry.eligible()) == 30
+
+
+async def test_a_start_without_the_venue_knows_ticks_and_sizes_from_the_cache_however_old(tmp_path: Path) -> None:
+    before, *_ = a_discovery(tmp_path / "specs.json")
+    await before.discover()
+    discovery, _, _, registry = a_discovery(tmp_path / "specs.json")
+
+    assert discovery.restore() == at()
+    assert registry.instrument(ADA) == an_instrument("ADA/USD")
+    assert registry.eligible() == ()
+
+
+def test_cached_specs_are_exact(tmp_path: Path) -> None:
+    told = (an_instrument(tick="0.000000123456789123"),)
+    save_specs(tmp_path / "specs.json", told, at())
+
+    cached = load_specs(tmp_path / "specs.json")
+
+    assert cached is not None
+    assert (cached.instruments, cached.saved_at) == (told, at())
+
+
+def test_a_damaged_cache_is_no_cache(tmp_path: Path) -> None:
+    path = tmp_path / "specs.json"
+    save_specs(path, (an_instrument(),), at())
+    path.write_bytes(path.read_bytes()[:-10])
+
+    assert load_specs(path) is None
+    assert load_specs(tmp_path / "absent.json") is None
+
+
+async def test_a_cache_that_cannot_be_written_is_reported_and_costs_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    discovery, _, _, registry = a_discovery(tmp_path / "file" / "specs.json")
+
+    report = await discovery.discover()
+
+    assert report.cache_failure is not None
+    assert registry.eligible() == (ADA, BTC)
