@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Final, Protocol
 
-from trading_system.domain.exposure import ExposureItem, positions_count, total_planned_margin
+from trading_system.domain.exposure import ExposureItem, total_planned_margin
 from trading_system.domain.intents import Approved, EntryDecision, EntryIntent, RefusalReason, Refused
 from trading_system.domain.orders import Direction
 from trading_system.domain.symbols import Symbol
@@ -112,6 +112,11 @@ class _Table:
     closes: tuple[Close, ...] = ()
 
     @property
+    def count(self) -> int:
+        """Markets held or possibly held."""
+        return len({item.symbol for item in self.items} | {holding.symbol for holding in self.holdings})
+
+    @property
     def trades(self) -> int:
         return len(self.winners) + len(self.closes)
 
@@ -135,7 +140,11 @@ def allocate(
     limits: AuctionLimits,
     now: datetime,
 ) -> AuctionPlan:
-    """Plan one cycle. `items`: everything that is or may become exposure, the holdings' own items included; equity in USD."""
+    """Plan one cycle. equity in USD.
+
+    holdings: every active position of ours, pending and adopted ones included (they lock themselves).
+    items: everything that is or may become exposure, the holdings' own items included.
+    """
     table = _Table(
         items=tuple(items),
         clusters=tuple((h.symbol, h.cluster, h.direction) for h in holdings),
@@ -203,7 +212,7 @@ def _judge_at(candidate: Candidate, table: _Table, equity: Decimal, judge: Judge
         return _Obstacle(LossReason.OPENS_PER_CYCLE, is_relievable=False)
     if table.trades >= limits.trades_max:
         return _Obstacle(LossReason.TRADES_PER_CYCLE, is_relievable=False)
-    if positions_count(table.items) >= limits.positions_max:
+    if table.count >= limits.positions_max:
         return _Obstacle(LossReason.POSITIONS_MAX, is_relievable=True)
     companions = sum(cluster == candidate.cluster and way is candidate.direction for _, cluster, way in table.clusters)
     if companions >= limits.cluster_max:

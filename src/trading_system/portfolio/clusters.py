@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
@@ -48,7 +49,7 @@ def log_returns(bars: Sequence[Bar], newest: int) -> dict[int, float]:
     tail = bars[-(newest + 1) :]
     return {
         after.open_ms: math.log(after.close / before.close)
-        for before, after in zip(tail, tail[1:], strict=False)
+        for before, after in pairwise(tail)
         if after.open_ms - before.open_ms == length and before.close > 0 and after.close > 0
     }
 
