@@ -88,6 +88,11 @@ class BarSeries:
         """When the newest bar closed."""
         return self._opens[-1] + self.step_ms if self._opens else None
 
+    def is_complete(self, closed_by_ms: int) -> bool:
+        """True when the newest bar is the last one that had closed at `closed_by_ms`."""
+        step = self.step_ms
+        return bool(self._opens) and self._opens[-1] >= closed_by_ms - closed_by_ms % step - step
+
     def resume_open_ms(self, depth: int) -> int | None:
         """Where the next read begins: the newest bar, or the one before a hole among the newest `depth` + 1 bars."""
         opens, step = self._opens, self.step_ms

@@ -15,10 +15,10 @@ from statistics import median
 from typing import Final
 
 from trading_system.data.bar_series import BarSeries, same_prices
-from trading_system.data.candle_schedule import CandleParameters, FetchRange, plan_fetch, plan_start, window_start
+from trading_system.data.candle_schedule import CandleParameters, FetchRange, plan_start, window_start
 from trading_system.data.candle_updates import AuditMismatch, BarUpdates, CandleReport, ClosedBar, FetchFailure, Merged, ReportBuilder
 from trading_system.data.data_health import HealthBook, HealthState
-from trading_system.data.symbol_candles import SymbolCandles
+from trading_system.data.symbol_candles import Lane, SymbolCandles
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.protocols import CandleStore, Clock, MarketData
@@ -185,20 +185,22 @@ class CandleManager:
     async def _load_symbol(self, candles: SymbolCandles, now_ms: int, report: ReportBuilder, step: Callable[[], None]) -> None:
         """Read all four timeframes; the symbol counts as loaded only when all came."""
 
-        async def load(timeframe: Timeframe) -> bool:
-            series = candles.series[timeframe]
-            wanted = plan_start(timeframe, series.oldest_open_ms, series.newest_open_ms, series.is_contiguous(), now_ms, self.parameters)
-            is_read = await self._fetch_into(candles, timeframe, wanted, report, is_first=True)
+        async def load(lane: Lane) -> None:
+            series = lane.series
+            wanted = plan_start(
+                lane.timeframe, series.oldest_open_ms, series.newest_open_ms, series.is_contiguous(), now_ms, self.parameters
+            )
+            if await self._fetch_into(candles, lane, wanted, now_ms, report, is_first=True):
+                candles.loaded.add(lane.timeframe)
             step()
-            return is_read
 
-        missing = [t for t in Timeframe if t not in candles.loaded and not candles.asks[t].is_within_floor(now_ms, self.parameters)]
+        missing = [x for x in candles.lanes if x.timeframe not in candles.loaded and not x.ask.is_within_floor(now_ms, self.parameters)]
         if not missing:
             return
         async with asyncio.TaskGroup() as group:
-            tasks = {t: group.create_task(load(t)) for t in missing}
-        candles.loaded.update(t for t, task in tasks.items() if task.result())
-        self._book_health(candles, all(task.result() for task in tasks.values()))
+            for lane in missing:
+                group.create_task(load(lane))
+        self._book_health(candles.symbol, all(lane.timeframe in candles.loaded for lane in missing), now_ms)
         if candles.is_loaded:
             self._rebuild[candles.symbol] = None
 
@@ -206,28 +208,26 @@ class CandleManager:
         """15m first; what it could not make of the longer frames is fetched."""
         is_probe = self.health.state(candles.symbol) is not HealthState.HEALTHY
         is_read = True
-        for timeframe in Timeframe:
-            series = candles.series[timeframe]
-            resume = series.resume_open_ms(self.parameters.hole_depth)
-            wanted = plan_fetch(timeframe, series.newest_open_ms, candles.asks[timeframe], now_ms, self.parameters, resume_open_ms=resume)
-            if wanted is None and is_probe and timeframe is Timeframe.M15 and series.newest_open_ms is not None:
-                wanted = FetchRange(series.newest_open_ms, series.newest_open_ms)
+        for lane in candles.lanes:
+            wanted = candles.plan(lane, now_ms)
+            newest = lane.series.newest_open_ms
+            if wanted is None and is_probe and newest is not None and lane.timeframe is Timeframe.M15:
+                wanted = FetchRange(newest, newest)
             if wanted is not None:
-                is_read = await self._fetch_into(candles, timeframe, wanted, report) and is_read
+                is_read = await self._fetch_into(candles, lane, wanted, now_ms, report) and is_read
         candles.note_checked(now_ms)
-        self._book_health(candles, is_read)
+        self._book_health(candles.symbol, is_read, now_ms)
 
     async def _fetch_into(
-        self, candles: SymbolCandles, timeframe: Timeframe, wanted: FetchRange, report: ReportBuilder, *, is_first: bool = False
+        self, candles: SymbolCandles, lane: Lane, wanted: FetchRange, now_ms: int, report: ReportBuilder, *, is_first: bool = False
     ) -> bool:
         """Read one range and merge it. False when the read failed."""
-        asked_ms = to_ms(self._clock.now())
-        bars = await self._fetch(candles.symbol, timeframe, wanted, report)
+        bars = await self._fetch(candles.symbol, lane.timeframe, wanted, report)
         if bars is None:
-            candles.asks[timeframe].note_failed(asked_ms)
+            lane.ask.note_failed(now_ms)
             return False
-        candles.asks[timeframe].note(asked_ms, wanted.until_ms)
-        merged = candles.merge(timeframe, bars, wanted, is_first=is_first)
+        lane.ask.note(now_ms, wanted.until_ms)
+        merged = candles.merge(lane.timeframe, bars, wanted, is_first=is_first)
         report.add(merged)
         self._take_over(candles, merged)
         return True
@@ -249,12 +249,11 @@ class CandleManager:
                 report.failures.append(FetchFailure(symbol, timeframe, f"{type(error).__name__}: {error}"))
                 return None
 
-    def _book_health(self, candles: SymbolCandles, is_read: bool) -> None:
-        now_ms = to_ms(self._clock.now())
+    def _book_health(self, symbol: Symbol, is_read: bool, now_ms: int) -> None:
         if is_read:
-            self.health.succeeded(candles.symbol, now_ms)
+            self.health.succeeded(symbol, now_ms)
         else:
-            self.health.failed(candles.symbol, now_ms)
+            self.health.failed(symbol, now_ms)
 
     async def _audit_series(self, candles: SymbolCandles, timeframe: Timeframe, found: list[AuditMismatch]) -> None:
         newest = candles.series[timeframe].newest_open_ms

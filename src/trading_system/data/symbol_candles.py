@@ -7,7 +7,7 @@ lie in the child series. A missing child means no bar, never a bar of what is th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from trading_system.data.bar_series import BarSeries, Gap, Merge, is_sound
 from trading_system.data.candle_schedule import CandleParameters, FetchRange, SeriesAsk, plan_fetch
@@ -19,15 +19,23 @@ _PARENT: Final = {Timeframe.M15: Timeframe.H1, Timeframe.H1: Timeframe.H4, Timef
 _STEP_MS: Final = Timeframe.M15.ms
 
 
+class Lane(NamedTuple):
+    """One series with its fetch memory. Tuples of these are walked instead of dicts by enum: an enum's hash is slow."""
+
+    timeframe: Timeframe
+    series: BarSeries
+    ask: SeriesAsk
+
+
 class SymbolCandles:
     """Bars and fetch memory of one symbol."""
 
-    __slots__ = ("_chain", "_parameters", "_quiet_from_ms", "_quiet_until_ms", "asks", "loaded", "series", "symbol")
+    __slots__ = ("_chain", "_parameters", "_quiet_from_ms", "_quiet_until_ms", "lanes", "loaded", "series", "symbol")
 
     def __init__(self, symbol: Symbol, parameters: CandleParameters) -> None:
         self.symbol = symbol
         self.series = {t: BarSeries(t, parameters.capacity[t]) for t in Timeframe}
-        self.asks = {t: SeriesAsk() for t in Timeframe}
+        self.lanes = tuple(Lane(t, series, SeriesAsk()) for t, series in self.series.items())
         self.loaded: set[Timeframe] = set()
         self._quiet_from_ms = 0
         self._quiet_until_ms = 0
@@ -43,14 +51,20 @@ class SymbolCandles:
         """True when some series has something to ask for."""
         if self._quiet_from_ms <= now_ms < self._quiet_until_ms:
             return False
-        return any(plan_fetch(t, s.newest_open_ms, self.asks[t], now_ms, self._parameters) is not None for t, s in self.series.items())
+        return any(self.plan(lane, now_ms) is not None for lane in self.lanes)
+
+    def plan(self, lane: Lane, now_ms: int) -> FetchRange | None:
+        """What to ask for now in one series."""
+        series = lane.series
+        if series.is_complete(now_ms - self._parameters.close_grace_ms):
+            return None
+        resume = series.resume_open_ms(self._parameters.hole_depth)
+        return plan_fetch(lane.timeframe, series.newest_open_ms, lane.ask, now_ms, self._parameters, resume_open_ms=resume)
 
     def note_checked(self, now_ms: int) -> None:
         """After a refresh: when every expected bar is there, nothing can be due before the next 15m boundary."""
         closed_by = now_ms - self._parameters.close_grace_ms
-        is_complete = all(
-            s.newest_open_ms is not None and s.newest_open_ms >= closed_by - closed_by % s.step_ms - s.step_ms for s in self.series.values()
-        )
+        is_complete = all(lane.series.is_complete(closed_by) for lane in self.lanes)
         self._quiet_from_ms = now_ms
         self._quiet_until_ms = now_ms - closed_by % _STEP_MS + _STEP_MS if is_complete else now_ms
 
@@ -84,6 +98,8 @@ class SymbolCandles:
         """Merge one bar and whatever longer bars it completes or changes."""
         newest_before = series.newest_open_ms
         before = series.find(bar.open_ms) if newest_before is not None and bar.open_ms <= newest_before else None
+        if before == bar:
+            return  # the newest bar read once more: by far the most frequent case
         merge = series.merge(bar)
         if merge is Merge.DUPLICATE or merge is Merge.TOO_OLD:
             return
