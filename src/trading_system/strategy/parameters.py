@@ -90,6 +90,8 @@ class SmcParameters:
     volatility_rank_values_min: int = 50
     volatility_rank_default: float = 0.5
     target_reward_risk_min: float = 1.0
+    swing_lookback_bars_1h: int = 500
+    """How far back a 1h swing may lie that invalidates a wide setup; bounds the memory."""
     equal_levels_bars_1h: int = 100
     equal_levels_atr_4h: float = 0.1
     tight: RegimeParameters = TIGHT_DEFAULTS
@@ -159,6 +161,7 @@ _AT_LEAST_ONE: Final = (
     "swing_bars_1h",
     "break_age_bars_max",
     "swing_lookback_bars_4h",
+    "swing_lookback_bars_1h",
     "displacement_median_bars",
     "bias_ema_bars",
     "atr_bars",
