@@ -53,6 +53,14 @@ class BarColumns:
         self.open_ms = array("q")
         self.open, self.high, self.low, self.close, self.volume = (array("d") for _ in range(5))
 
+    @classmethod
+    def from_rows(cls, first_ms: int, length_ms: int, flat: array[float]) -> BarColumns:
+        """Contiguous bars from a flat array [open, high, low, close, volume, open, …]."""
+        columns = cls(len(flat) // 5 or 1)
+        columns.open_ms = array("q", range(first_ms, first_ms + len(flat) // 5 * length_ms, length_ms))
+        columns.open, columns.high, columns.low, columns.close, columns.volume = (flat[at::5] for at in range(5))
+        return columns
+
     def __len__(self) -> int:
         return len(self.open_ms)
 
@@ -68,12 +76,15 @@ class BarColumns:
 
     def extend(self, bars: Iterable[Bar]) -> None:
         """Append closed bars in order; only the newest `keep` stay."""
-        columns = list(zip(*bars, strict=True))
-        if columns:
+        if isinstance(bars, BarColumns):
+            self.open_ms.extend(bars.open_ms)
+            for column, packed in zip(self._floats(), bars._floats(), strict=True):
+                column.extend(packed)
+        elif columns := list(zip(*bars, strict=True)):
             self.open_ms.extend(int(ms) for ms in columns[0])
             for column, values in zip(self._floats(), columns[1:], strict=True):
                 column.extend(values)
-            self._trim()
+        self._trim()
 
     def between(self, from_ms: int, to_ms: int) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms]."""
@@ -131,8 +142,14 @@ class BarSeries:
         "start_ms",
     )
 
-    def __init__(self, quarters: Iterable[Bar] = (), hours: Iterable[Bar] = (), *, start_ms: int = 0) -> None:
-        """quarters, hours: closed history. start_ms: bars from here on are live and belong to the saved state."""
+    def __init__(
+        self, quarters: Iterable[Bar] = (), hours: Iterable[Bar] = (), *, start_ms: int = 0, past: BarSeries | None = None
+    ) -> None:
+        """quarters, hours: closed history. start_ms: bars from here on are live and belong to the saved state.
+
+        past: a series whose bars before start_ms, without volume, stand in for this one's missing history.
+        """
+        self._past = past
         self.minutes = BarColumns(1_500)
         self.quarters = BarColumns(12_000)
         self.hours = BarColumns(20_000)
@@ -186,6 +203,9 @@ class BarSeries:
 
     def _parts(self, length: int, since: int, until: int) -> Iterator[Bar]:
         """Closed and running parts, longest pieces first, each stretch of time once."""
+        if self._past is not None and since < self.start_ms:
+            yield from (bar._replace(volume=0.0) for bar in self._past._parts(length, since, min(until, self.start_ms - 1)))
+            since = self.start_ms
         if length >= HOUR_MS:
             yield from self.hours.between(since, until)
             since = max(since, self.hours.open_ms[-1] + HOUR_MS if self.hours else since)

@@ -104,10 +104,10 @@ class SimExchange:
     def _new_state(self, number: int, spec: MarketSpec) -> MarketState:
         quarters, hours = self._source.history(number, Timeframe.M15), self._source.history(number, Timeframe.H1)
         start = self._source.start_ms
-        # mark and index history: the traded bars without volume; the premium is far below what a bar shows
-        plain = [[bar._replace(volume=0.0) for bar in bars] for bars in (quarters, hours)]
         series = BarSeries(quarters, hours, start_ms=start)
-        return MarketState(number, spec, series, BarSeries(*plain, start_ms=start), BarSeries(*plain, start_ms=start), start)
+        # mark and index history: the traded bars without volume; the premium is far below what a bar shows
+        mark, index = (BarSeries(start_ms=start, past=series) for _ in range(2))
+        return MarketState(number, spec, series, mark, index, start)
 
     # --- time ---
 

@@ -6,7 +6,7 @@ time only; asking in one step or in a thousand gives the same points.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
@@ -63,7 +63,7 @@ class PriceSource(Protocol):
         """Market time at which the path begins; histories end before it."""
         ...
 
-    def history(self, market: int, timeframe: Timeframe) -> Sequence[Bar]:
+    def history(self, market: int, timeframe: Timeframe) -> Iterable[Bar]:
         """Closed bars before `start_ms`, ascending."""
         ...
 
