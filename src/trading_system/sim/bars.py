@@ -135,6 +135,7 @@ class BarSeries:
         "_low",
         "_open",
         "_open_ms",
+        "_past",
         "_volume",
         "hours",
         "minutes",
