@@ -6,11 +6,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
-from trading_system.sim.exchange import SimExchangeApi
-
-Exchange: TypeAlias = SimExchangeApi
+from trading_system.sim.exchange import SimExchange
 
 _NAMESPACE = uuid.UUID("5f0c1a52-58a1-4b8e-9a53-6c0f3f1d7f10")
 
@@ -46,7 +44,7 @@ class Notification:
 class Desk:
     """Everything an endpoint may touch."""
 
-    exchange: Exchange
+    exchange: SimExchange
     account_uid: str
     preferences: Preferences = field(default_factory=Preferences)
     notifications: list[Notification] = field(default_factory=list)

@@ -16,7 +16,8 @@ class Answer:
     """What goes back over HTTP."""
 
     status: int
-    payload: Payload
+    payload: Any
+    """An object; a few chart listings answer a bare list."""
 
     @property
     def body(self) -> bytes:

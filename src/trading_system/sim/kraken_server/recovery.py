@@ -1,0 +1,70 @@
+"""Brings an exchange back to where its state file left it, and keeps the file short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from trading_system.domain.protocols import Clock
+from trading_system.sim.exchange import SimExchange
+from trading_system.sim.kraken_server.desk import Preferences
+from trading_system.sim.kraken_server.state_file import StateFile
+
+CommitHook: TypeAlias = Callable[[Mapping[str, Any]], None]
+
+COMPACT_BYTES: Final = 4_000_000
+COMPACT_S: Final = 600.0
+
+
+def resumed(make: Callable[[CommitHook], SimExchange], state: StateFile) -> SimExchange:
+    """Build the exchange with `make(on_commit)` and restore snapshot, later commands and market time.
+
+    Market time continues where it stood: the time while the exchange was down did not pass.
+    ValueError when the snapshot does not fit the exchange that `make` builds.
+    """
+    exchange = make(state.append)
+    remembered = state.remembered
+    if remembered.snapshot is not None:
+        exchange.restore_state(remembered.snapshot)
+    for record in remembered.commits:
+        exchange.apply_commit(record)
+    if remembered.market_ms is not None:
+        exchange.advance_to(remembered.market_ms)
+    state.sync()
+    return exchange
+
+
+def restored_preferences(state: StateFile | None) -> Preferences:
+    preferences = Preferences()
+    if state is not None and state.remembered.preferences is not None:
+        preferences.restore(state.remembered.preferences)
+    return preferences
+
+
+class Keeper:
+    """Makes what happened durable and compacts the state file now and then. Without a state file it does nothing."""
+
+    def __init__(self, exchange: SimExchange, state: StateFile | None, clock: Clock) -> None:
+        self._exchange = exchange
+        self._state = state
+        self._clock = clock
+        self._compacted_s = clock.monotonic()
+
+    def sync(self) -> None:
+        """Call before anything that happened is told to anyone."""
+        if self._state is not None:
+            self._state.sync()
+            self._state.mark_time(self._exchange.now_ms)
+
+    def compact_when_due(self) -> None:
+        """Replaces the file when it grew long, or when a restart would have a long path to replay."""
+        if self._state is None:
+            return
+        is_due = self._clock.monotonic() - self._compacted_s >= COMPACT_S
+        if is_due or self._state.bytes_since_snapshot >= COMPACT_BYTES:
+            self.compact()
+
+    def compact(self) -> None:
+        if self._state is not None:
+            self._state.compact(self._exchange.snapshot_state())
+            self._compacted_s = self._clock.monotonic()

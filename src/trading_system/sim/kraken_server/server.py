@@ -1,0 +1,166 @@
+"""The embedded exchange on a loopback port: REST, charts, history and WebSocket together, market time kept moving."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from trading_system.domain.protocols import Clock
+from trading_system.sim.exchange import SimExchange
+from trading_system.sim.kraken_server.auth import Credentials, check_credentials
+from trading_system.sim.kraken_server.desk import Desk, Preferences, account_uid
+from trading_system.sim.kraken_server.encoding import encode
+from trading_system.sim.kraken_server.envelope import RequestRefused
+from trading_system.sim.kraken_server.feed_hub import FeedHub
+from trading_system.sim.kraken_server.inspection import log_payload, state_payload
+from trading_system.sim.kraken_server.params import Params
+from trading_system.sim.kraken_server.pump import MarketPump
+from trading_system.sim.kraken_server.rate_budget import RateBudget
+from trading_system.sim.kraken_server.recovery import Keeper, restored_preferences
+from trading_system.sim.kraken_server.request_log import RequestLog
+from trading_system.sim.kraken_server.routes import Api, ApiRequest
+from trading_system.sim.kraken_server.state_file import StateFile
+from trading_system.sim.kraken_server.websocket import FeedServer, StartTask
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://{self.host}:{self.port}/ws/v1"
+
+
+class KrakenServer:
+    """A running server. Close it with `close`; `drop` ends it the hard way, without a last word to the state file."""
+
+    def __init__(self, exchange: SimExchange, credentials: Credentials, speed: float, clock: Clock, state: StateFile | None) -> None:
+        """Not for callers: use `serve`."""
+        self.exchange = exchange
+        self.credentials = credentials
+        self.log = RequestLog()
+        self.address = Address("", 0)
+        self._clock = clock
+        self._state = state
+        self._keeper = Keeper(exchange, state, clock)
+        self.desk = Desk(exchange, account_uid(credentials.key), restored_preferences(state), on_preferences=self._save_preferences)
+        self._budget = RateBudget()
+        self._api = Api(self.desk, credentials, self._budget)
+        self._hub = FeedHub(self.desk)
+        self._pump = MarketPump(exchange, clock, speed, self._after_slice)
+        self._unsubscribe = exchange.subscribe(self._hub.on_event)
+
+    async def start(self, host: str, port: int, start_task: StartTask) -> None:
+        self._feeds = FeedServer(self.desk, self._hub, self.credentials, self._clock, start_task)
+        app = web.Application(client_max_size=1 << 20)
+        app.router.add_get("/ws/v1", self._feeds.handle)
+        app.router.add_get("/_sim/{page}", self._inspect)
+        app.router.add_route("*", "/{tail:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        bound: tuple[str, int] = self._runner.addresses[0][:2]
+        self.address = Address(host, bound[1])
+        self._pump_task = start_task("market pump", self._pump.run())
+
+    async def close(self) -> None:
+        """Stop serving, compact the state file and close it."""
+        await self._stop()
+        self._keeper.compact()
+        if self._state is not None:
+            self._keeper.sync()
+            self._state.close()
+
+    async def drop(self) -> None:
+        """Stop as if killed: nothing more is written."""
+        await self._stop()
+        if self._state is not None:
+            self._state.close()
+
+    async def _stop(self) -> None:
+        self._pump_task.cancel()
+        await asyncio.gather(self._pump_task, return_exceptions=True)
+        await self._feeds.close()
+        await self._runner.cleanup()
+        self._unsubscribe()
+
+    def advance_to(self, ms: int) -> None:
+        """Move market time by hand (speed 0) and publish what happened."""
+        self.exchange.advance_to(ms)
+        self._after_slice()
+
+    def _after_slice(self) -> None:
+        self._publish()
+        self._keeper.compact_when_due()
+
+    def _publish(self) -> None:
+        """Durable first, then told."""
+        self._keeper.sync()
+        self._hub.publish(self._clock.monotonic())
+
+    def _save_preferences(self, preferences: Preferences) -> None:
+        if self._state is not None:
+            self._state.save_preferences(preferences.to_record())
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        # the raw target as it came over the wire: signatures are made over it
+        path, _, query = request.raw_path.partition("?")
+        body = (await request.read()).decode(errors="replace") if request.can_read_body else ""
+        headers = request.headers
+        api_request = ApiRequest(
+            request.method, path, query, body, headers.get("APIKey", ""), headers.get("Authent", ""), headers.get("Nonce", "")
+        )
+        now_s = self._clock.monotonic()
+        answer = self._api.answer(api_request, now_s)
+        content = answer.body
+        self._publish()
+        self.log.note(api_request, answer, self.exchange.now_ms, now_s)
+        return web.Response(body=content, status=answer.status, content_type="application/json")
+
+    async def _inspect(self, request: web.Request) -> web.Response:
+        match request.match_info["page"]:
+            case "state":
+                payload = state_payload(self.desk, self._pump.speed, self._budget.left(self._clock.monotonic()))
+            case "log":
+                try:
+                    payload = log_payload(self.log, Params.of_request(request.query_string, ""))
+                except RequestRefused as refused:
+                    return web.Response(status=400, text=refused.error)
+            case _:
+                return web.Response(status=404, text="pages: state, log")
+        return web.Response(body=encode(payload), content_type="application/json")
+
+
+async def serve(
+    exchange: SimExchange,
+    *,
+    host: str,
+    port: int,
+    key: str,
+    secret: str,
+    speed: float,
+    clock: Clock,
+    state: StateFile | None,
+    start_task: StartTask,
+) -> KrakenServer:
+    """Serve `exchange` until `close`. Port 0 takes a free one (see `address`). ValueError when the secret is no base64 text.
+
+    speed: market seconds per process second; 0 = market time moves only by `advance_to`.
+    state: when given, `exchange` must come from `recovery.resumed` on the same file, so that every command is written before its answer.
+    """
+    credentials = Credentials(key, secret)
+    check_credentials(credentials)
+    server = KrakenServer(exchange, credentials, speed, clock, state)
+    await server.start(host, port, start_task)
+    return server

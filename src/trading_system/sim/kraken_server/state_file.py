@@ -1,0 +1,224 @@
+"""The exchange's durable memory: one append-only file of checksummed lines, written before an answer leaves.
+
+    header      identity (seed, start, candle directory …) and the throw-away key pair
+    snapshot    the model's state as of the last compaction
+    commit      one accepted command or published fill since then
+    preferences the front's own facts
+
+A torn last line (the process or the machine died while writing) is cut off; damage anywhere else is refused, never guessed.
+Market time lives beside it in a small fixed-size file that is overwritten in place, so that it stands still while down.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from trading_system.domain.errors import ConfigError, TradingError
+from trading_system.sim.kraken_server.auth import Credentials, check_credentials, new_credentials
+
+_VERSION: Final = 1
+
+
+class StateFileDamaged(TradingError):
+    """A line before the last one is unreadable: restore a copy or start a new state file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a state file held when it was opened."""
+
+    snapshot: Mapping[str, Any] | None
+    commits: tuple[Mapping[str, Any], ...]
+    preferences: Mapping[str, Any] | None
+    market_ms: int | None
+
+
+class StateFile:
+    """One open state file. Single owner: a second opener is refused."""
+
+    def __init__(self, path: Path, identity: Mapping[str, str], credentials: Credentials, remembered: Remembered, lock: int) -> None:
+        """Not for callers: use `open`."""
+        self.path = path
+        self.credentials = credentials
+        self.remembered = remembered
+        self._identity = dict(identity)
+        self._preferences = remembered.preferences
+        self._lock = lock
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+        self._clock = os.open(_clock_path(path), os.O_WRONLY | os.O_CREAT, 0o600)
+        self._is_dirty = False
+        self.bytes_since_snapshot = 0
+
+    @classmethod
+    def open(cls, path: Path, identity: Mapping[str, str], make: Callable[[], Credentials] = new_credentials) -> StateFile:
+        """Open or create. ConfigError when it belongs to another exchange (seed, start …) or is in use; StateFileDamaged."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _locked(path)
+        try:
+            if not path.exists():
+                _create(path, identity, make())
+            credentials, remembered = _load(path, identity)
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(path, identity, credentials, remembered, lock)
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Write one commit record; durable after `sync`."""
+        self._write({"kind": "commit", "record": record})
+
+    def save_preferences(self, record: Mapping[str, Any]) -> None:
+        self._preferences = record
+        self._write({"kind": "preferences", "record": record})
+
+    def sync(self) -> None:
+        """Make everything written so far survive a power cut. Costs nothing when nothing was written."""
+        if self._is_dirty:
+            os.fdatasync(self._fd)
+            self._is_dirty = False
+
+    def mark_time(self, market_ms: int) -> None:
+        """Note market time. Survives the process's death at any instant; after a power cut it may be a little older."""
+        os.pwrite(self._clock, b"%020d\n" % market_ms, 0)
+
+    def compact(self, snapshot: Mapping[str, Any]) -> None:
+        """Replace the file by its header and `snapshot`, atomically."""
+        lines = [_header(self._identity, self.credentials), {"kind": "snapshot", "state": snapshot}]
+        if self._preferences is not None:
+            lines.append({"kind": "preferences", "record": self._preferences})
+        _replace(self.path, b"".join(_line(line) for line in lines))
+        os.close(self._fd)
+        self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+        self._is_dirty = False
+        self.bytes_since_snapshot = 0
+
+    def close(self) -> None:
+        self.sync()
+        for descriptor in (self._fd, self._clock, self._lock):
+            os.close(descriptor)
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        line = _line(record)
+        view = memoryview(line)
+        while view:
+            view = view[os.write(self._fd, view) :]
+        self._is_dirty = True
+        self.bytes_since_snapshot += len(line)
+
+
+def _clock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".clock")
+
+
+def _locked(path: Path) -> int:
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise ConfigError(f"--state {path}: another exchange uses this state file; stop it or name another file") from error
+    return descriptor
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    text = msgspec.json.encode(record)
+    return b"%08x " % zlib.crc32(text) + text + b"\n"
+
+
+def _header(identity: Mapping[str, str], credentials: Credentials) -> dict[str, Any]:
+    return {"kind": "header", "version": _VERSION, "identity": dict(identity), "key": credentials.key, "secret": credentials.secret}
+
+
+def _create(path: Path, identity: Mapping[str, str], credentials: Credentials) -> None:
+    check_credentials(credentials)
+    _clock_path(path).unlink(missing_ok=True)
+    _replace(path, _line(_header(identity, credentials)))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write beside, flush, rename, flush the directory: either the old or the new file is there, whole."""
+    beside = path.with_name(path.name + ".new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    beside.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _load(path: Path, identity: Mapping[str, str]) -> tuple[Credentials, Remembered]:
+    records = _read_lines(path)
+    header = records[0] if records else {}
+    if header.get("kind") != "header" or header.get("version") != _VERSION:
+        raise StateFileDamaged(f"{path}: no readable header; restore a copy or start a new state file")
+    for name in sorted({*identity, *header["identity"]}):
+        was, now = header["identity"].get(name), identity.get(name)
+        if was != now:
+            raise ConfigError(
+                f"--state {path} was made with {name}={was}, not {name}={now}; start it with the same {name} or name another file"
+            )
+    snapshot = preferences = None
+    commits: list[Mapping[str, Any]] = []
+    for record in records[1:]:
+        match record["kind"]:
+            case "snapshot":
+                snapshot = record["state"]
+            case "commit":
+                commits.append(record["record"])
+            case "preferences":
+                preferences = record["record"]
+            case unknown:
+                raise StateFileDamaged(f"{path}: unknown kind of record {unknown!r}")
+    return Credentials(header["key"], header["secret"]), Remembered(snapshot, tuple(commits), preferences, _read_clock(path))
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """All records; a torn end is cut off the file."""
+    content = path.read_bytes()
+    records: list[dict[str, Any]] = []
+    good = 0
+    while good < len(content):
+        end = content.find(b"\n", good)
+        line = content[good : len(content) if end < 0 else end]
+        record = None if end < 0 else _parsed(line)
+        if record is None:
+            if 0 <= end < len(content) - 1:
+                raise StateFileDamaged(f"{path}: damaged at byte {good}; restore a copy or start a new state file")
+            os.truncate(path, good)
+            break
+        records.append(record)
+        good = end + 1
+    return records
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    checksum, _, text = line.partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(text):
+        return None
+    record: dict[str, Any] = msgspec.json.decode(text)
+    return record
+
+
+def _read_clock(path: Path) -> int | None:
+    """Market time as last noted; None when absent or torn."""
+    try:
+        text = _clock_path(path).read_bytes()
+    except FileNotFoundError:
+        return None
+    return int(text) if len(text) == 21 and text[:20].isdigit() else None
