@@ -7,24 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 import structlog
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
+from trading_system.domain import log_events
 from trading_system.domain.protocols import Clock
 from trading_system.storage.outbox import Entry, Outbox, OutboxRow
 from trading_system.storage.pruning import prune
 from trading_system.storage.repository import Repository
-
-HISTORY_DELAYED: Final = "HISTORY_DELAYED"
-HISTORY_RECOVERED: Final = "HISTORY_RECOVERED"
-HISTORY_LOST: Final = "HISTORY_LOST"
-HISTORY_REFUSED: Final = "HISTORY_REFUSED"
-HISTORY_PRUNED: Final = "HISTORY_PRUNED"
-OUTBOX_BROKEN: Final = "OUTBOX_BROKEN"
-OUTBOX_SET_ASIDE: Final = "OUTBOX_SET_ASIDE"
 
 _log = structlog.get_logger("trading_system.storage")
 
@@ -99,10 +91,10 @@ class DeliveryPump:
             lost_before = outbox.dropped
             outbox.append(entries)
         except (sqlite3.Error, OSError) as error:
-            self._note_failure(OUTBOX_BROKEN, error, len(entries))
+            self._note_failure(log_events.OUTBOX_BROKEN, error, len(entries))
             return entries
         if outbox.dropped > lost_before:
-            _log.warning(HISTORY_LOST, rows=outbox.dropped - lost_before, rows_max=self._parameters.outbox_rows_max)
+            _log.warning(log_events.HISTORY_LOST, rows=outbox.dropped - lost_before, rows_max=self._parameters.outbox_rows_max)
         return ()
 
     def deliver(self) -> float:
@@ -120,7 +112,7 @@ class DeliveryPump:
                     return 0.0
             self._prune_when_due()
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            return self._note_failure(HISTORY_DELAYED, error, outbox.pending)
+            return self._note_failure(log_events.HISTORY_DELAYED, error, outbox.pending)
         return self._parameters.idle_wait_s
 
     def status(self, *, queued: int = 0, lost: int = 0) -> WriterStatus:
@@ -161,7 +153,7 @@ class DeliveryPump:
             return
         outbox.refuse(rows[0], f"{type(error).__name__}: {str(error)[:500]}")
         self._refused += 1
-        _log.error(HISTORY_REFUSED, kind=rows[0].kind, outbox_id=rows[0].outbox_id, error=type(error).__name__)
+        _log.error(log_events.HISTORY_REFUSED, kind=rows[0].kind, outbox_id=rows[0].outbox_id, error=type(error).__name__)
 
     def _open(self) -> Outbox:
         if self._outbox is None:
@@ -171,7 +163,7 @@ class DeliveryPump:
                 raise  # locked, or the disk is full: the file itself may be sound
             except sqlite3.DatabaseError as error:
                 aside = set_aside(self._outbox_path)
-                _log.error(OUTBOX_SET_ASIDE, path=str(aside), error=str(error))
+                _log.error(log_events.OUTBOX_SET_ASIDE, path=str(aside), error=str(error))
                 self._outbox = Outbox(self._outbox_path, rows_max=self._parameters.outbox_rows_max)
         return self._outbox
 
@@ -182,7 +174,7 @@ class DeliveryPump:
         deleted = prune(self._repository, now)
         self._pruned_at = now
         if deleted:
-            _log.info(HISTORY_PRUNED, rows=deleted)
+            _log.info(log_events.HISTORY_PRUNED, rows=deleted)
 
     def _note_failure(self, event: str, error: Exception, waiting: int) -> float:
         p = self._parameters
@@ -199,7 +191,7 @@ class DeliveryPump:
 
     def _note_success(self, pending: int) -> None:
         if self._failures:
-            _log.info(HISTORY_RECOVERED, failures=self._failures, pending=pending)
+            _log.info(log_events.HISTORY_RECOVERED, failures=self._failures, pending=pending)
         self._failures = 0
         self._last_error = None
 
