@@ -24,7 +24,7 @@ from trading_system.domain.orders import (
     SubmitOutcome,
     VenueOrderId,
 )
-from trading_system.domain.signals import Decision
+from trading_system.domain.signals import Decision, Signal
 from trading_system.domain.symbols import Symbol
 
 
@@ -134,7 +134,15 @@ class Strategy(Protocol):
         ...
 
     def decide(self, symbol: Symbol, at_ms: int, costs: StrategyCosts) -> Decision:
-        """Judge as of `at_ms`, with bars closed by then."""
+        """Judge as of `at_ms`, with bars closed by then. Asking twice gives the same answer."""
+        ...
+
+    def mark_emitted(self, signal: Signal) -> None:
+        """The signal was acted on (or its cooldown begun): its setup is used up for later bars."""
+        ...
+
+    def forget(self, symbol: Symbol) -> None:
+        """Drop the state of a symbol; its bars will be fed again from the beginning."""
         ...
 
 

@@ -1,0 +1,164 @@
+"""Bars in, decisions out: refresh what is due, feed the engines once and in order of time, judge each market once per 15m bar."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from trading_system.data.candle_manager import CandleManager
+from trading_system.data.candle_updates import BarUpdates, CandleReport
+from trading_system.data.market_registry import MarketRegistry
+from trading_system.domain.market import Ticker, Timeframe
+from trading_system.domain.protocols import Clock, Strategy
+from trading_system.domain.signals import NoSignal, Signal
+from trading_system.domain.symbols import Symbol
+from trading_system.domain.units import BPS, to_ms
+from trading_system.live.quotes import QuoteBook
+from trading_system.live.volatility import VolatilityBook
+
+
+class ScanHost(Protocol):
+    """What scanning the markets needs."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def markets(self) -> MarketRegistry: ...
+    @property
+    def candles(self) -> CandleManager: ...
+    @property
+    def strategy(self) -> Strategy: ...
+    @property
+    def volatility(self) -> VolatilityBook: ...
+    @property
+    def quotes(self) -> QuoteBook: ...
+    @property
+    def decisions(self) -> DecisionBook: ...
+    @property
+    def fee_bps(self) -> FeeBps: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FeeBps:
+    """Fees of our entries and exits in basis points of notional."""
+
+    entry: float
+    exit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a trade on one market costs now (the strategy's StrategyCosts)."""
+
+    spread_bps: float
+    entry_fee_bps: float
+    exit_fee_bps: float
+    funding_bps_per_hour: float
+
+
+class DecisionBook:
+    """The last decision per symbol, and how often each gate blocked since the last daily summary."""
+
+    def __init__(self) -> None:
+        self._last: dict[Symbol, Signal | NoSignal] = {}
+        self._judged_bar: dict[Symbol, int] = {}
+        self.blocked: Counter[str] = Counter()
+        self.evaluated = 0
+
+    def needs(self, symbol: Symbol, bar_close_ms: int) -> bool:
+        """True when the 15m bar that closed at `bar_close_ms` was not judged yet."""
+        return self._judged_bar.get(symbol) != bar_close_ms
+
+    def note(self, decision: Signal | NoSignal, bar_close_ms: int) -> bool:
+        """Remember; True when the outcome (its code) differs from the last one of the symbol."""
+        symbol = decision.symbol
+        before = self._last.get(symbol)
+        self._last[symbol] = decision
+        self._judged_bar[symbol] = bar_close_ms
+        self.evaluated += 1
+        code = _code(decision)
+        self.blocked[code] += 1
+        return before is None or _code(before) != code
+
+    def last(self, symbol: Symbol) -> Signal | NoSignal | None:
+        return self._last.get(symbol)
+
+    def all(self) -> Iterable[Signal | NoSignal]:
+        return self._last.values()
+
+
+def _code(decision: Signal | NoSignal) -> str:
+    return decision.reason_code if isinstance(decision, NoSignal) else "SIGNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What one scan brought."""
+
+    candles: CandleReport
+    signals: tuple[Signal, ...]
+    changed: tuple[Signal | NoSignal, ...]
+    """Decisions whose outcome is new for their symbol: worth a trace row."""
+    judged: int
+
+
+async def load_history(host: ScanHost, symbols: tuple[Symbol, ...], progress: object = None) -> CandleReport:
+    """The first load: hydrate, read, merge, warm every engine up. Protection never waits for it."""
+    report = await host.candles.start(symbols, progress)  # type: ignore[arg-type]
+    feed(host, host.candles.drain())
+    return report
+
+
+async def refresh_candles(host: ScanHost) -> CandleReport:
+    """Read what is due and feed it."""
+    report = await host.candles.refresh(host.markets.managed())
+    feed(host, host.candles.drain())
+    return report
+
+
+def feed(host: ScanHost, updates: BarUpdates) -> None:
+    """Hand new closed bars to the strategy and the volatility book, rebuilding the symbols whose past changed."""
+    strategy, volatility = host.strategy, host.volatility
+    for symbol in updates.rebuild:
+        strategy.forget(symbol)
+        volatility.forget(symbol)
+        for _, timeframe, bar in host.candles.history(symbol):
+            strategy.update(symbol, timeframe, bar)
+            volatility.update(symbol, timeframe, bar)
+    for symbol, timeframe, bar in updates.new_bars:
+        strategy.update(symbol, timeframe, bar)
+        volatility.update(symbol, timeframe, bar)
+
+
+def judge_markets(host: ScanHost, report: CandleReport) -> ScanReport:
+    """Ask the strategy about every eligible market whose newest 15m bar was not judged yet."""
+    signals: list[Signal] = []
+    changed: list[Signal | NoSignal] = []
+    judged = 0
+    now_ms = to_ms(host.clock.now())
+    for symbol in host.markets.eligible():
+        close_ms = host.candles.newest_close_ms(symbol, Timeframe.M15)
+        if close_ms is None or not host.decisions.needs(symbol, close_ms):
+            continue
+        ticker = host.quotes.ticker(symbol)
+        costs = None if ticker is None else costs_of(ticker, host.fee_bps)
+        if costs is None:
+            continue  # no usable spread: a data failure, asked again next cycle
+        decision = host.strategy.decide(symbol, now_ms, costs)
+        judged += 1
+        if host.decisions.note(decision, close_ms):
+            changed.append(decision)
+        if isinstance(decision, Signal):
+            signals.append(decision)
+    return ScanReport(report, tuple(signals), tuple(changed), judged)
+
+
+def costs_of(ticker: Ticker, fees: FeeBps) -> Costs | None:
+    """Cost terms from a quote; None when it has no spread."""
+    spread = ticker.spread_bps
+    if spread is None:
+        return None
+    funding = 0.0 if ticker.funding_rate_hourly is None else float(ticker.funding_rate_hourly / BPS)
+    return Costs(float(spread), fees.entry, fees.exit, funding)

@@ -1,0 +1,133 @@
+"""From a signal to a candidate: cooldown, quote, spread and basis, each refusal with its name.
+
+A failed quote is a failure of the data: it sets no cooldown and the signal is looked at again in the next cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Protocol
+
+from trading_system.domain.events import SignalEmitted
+from trading_system.domain.intents import EntryIntent
+from trading_system.domain.market import Ticker
+from trading_system.domain.protocols import Clock, Strategy
+from trading_system.domain.signals import Signal
+from trading_system.domain.symbols import Symbol
+from trading_system.execution.order_ids import position_id_of
+from trading_system.live.quotes import QuoteBook
+from trading_system.portfolio.candidate import Candidate
+from trading_system.risk.limits import QuoteLimits
+
+
+class SignalRefusal(Enum):
+    """Why a signal did not become a candidate; `.value` is the word in logs."""
+
+    COOLDOWN = "SIGNAL_COOLDOWN"
+    QUOTE = "QUOTE_UNUSABLE"
+    SPREAD = "SIGNAL_REJECTED_SPREAD"
+    BASIS = "INDEX_DEVIATION"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedSignal:
+    signal: Signal
+    reason: SignalRefusal
+    limit: Decimal | None = None
+    actual: Decimal | None = None
+
+
+class CooldownBook(Protocol):
+    """When each symbol's last signal was emitted (kept in the journal)."""
+
+    def last_emitted(self, symbol: Symbol) -> datetime | None: ...
+
+
+class Emission(Protocol):
+    def record(self, event: SignalEmitted, *, durable: bool = ...) -> None: ...
+
+
+class SignalHost(Protocol):
+    """What handling signals needs."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def quotes(self) -> QuoteBook: ...
+    @property
+    def strategy(self) -> Strategy: ...
+    @property
+    def cooldowns(self) -> CooldownBook: ...
+    @property
+    def journal(self) -> Emission: ...
+    @property
+    def signal_rules(self) -> SignalRules: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRules:
+    """cooldown per symbol, from emission; quote limits shared with the risk manager."""
+
+    cooldown: timedelta
+    quotes: QuoteLimits
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReport:
+    candidates: tuple[Candidate, ...]
+    refused: tuple[RefusedSignal, ...]
+
+    @property
+    def to_retry(self) -> tuple[Symbol, ...]:
+        """Symbols whose signal failed for want of data only."""
+        return tuple(refusal.signal.symbol for refusal in self.refused if refusal.reason is SignalRefusal.QUOTE)
+
+
+def make_candidates(host: SignalHost, signals: Iterable[Signal], clusters: Mapping[Symbol, Symbol]) -> SignalReport:
+    """Check each signal; emit those that pass (their cooldown begins) and turn them into candidates."""
+    now = host.clock.now()
+    candidates: list[Candidate] = []
+    refused: list[RefusedSignal] = []
+    for signal in signals:
+        refusal = _check(signal, host, now)
+        if refusal is not None:
+            refused.append(refusal)
+            continue
+        host.journal.record(SignalEmitted(now, signal.symbol), durable=False)
+        host.strategy.mark_emitted(signal)
+        intent = EntryIntent(position_id_of(signal.symbol, signal.at_ms), signal, now)
+        candidates.append(Candidate(intent, clusters.get(signal.symbol, signal.setup)))
+    return SignalReport(tuple(candidates), tuple(refused))
+
+
+def _check(signal: Signal, host: SignalHost, now: datetime) -> RefusedSignal | None:
+    rules = host.signal_rules
+    last = host.cooldowns.last_emitted(signal.symbol)
+    if last is not None and now - last < rules.cooldown:
+        left = Decimal((rules.cooldown - (now - last)).total_seconds())
+        return RefusedSignal(signal, SignalRefusal.COOLDOWN, Decimal(0), left)
+    ticker = host.quotes.ticker(signal.symbol)
+    if ticker is None or not host.quotes.is_usable(signal.symbol, now):
+        return RefusedSignal(signal, SignalRefusal.QUOTE)
+    return _check_quote(signal, ticker, rules.quotes)
+
+
+def _check_quote(signal: Signal, ticker: Ticker, limits: QuoteLimits) -> RefusedSignal | None:
+    spread = ticker.spread
+    if spread is not None and spread > limits.signal_spread_max:
+        return RefusedSignal(signal, SignalRefusal.SPREAD, limits.signal_spread_max, spread)
+    if ticker.index is not None and ticker.mark is not None:
+        basis = abs(ticker.index - ticker.mark) / ticker.mark
+        if basis > limits.index_deviation_max:
+            return RefusedSignal(signal, SignalRefusal.BASIS, limits.index_deviation_max, basis)
+    return None
+
+
+def active_cooldowns(cooldowns: CooldownBook, symbols: Iterable[Symbol], rules: SignalRules, now: datetime) -> int:
+    """How many symbols are in their cooldown."""
+    emitted = (cooldowns.last_emitted(symbol) for symbol in symbols)
+    return sum(at is not None and now - at < rules.cooldown for at in emitted)
