@@ -366,6 +366,7 @@ class OwnOrder:
     placed_at: datetime | None = None
     filled_qty: Qty = NO_QTY
     """Sum of the booked fills."""
+    last_fill_at: datetime | None = None
     amending: StopTarget | None = None
     """An amendment that was intended and has no known outcome."""
     cancel_requested_at: datetime | None = None
