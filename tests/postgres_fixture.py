@@ -4,7 +4,7 @@ Finds initdb and postgres on PATH or under /usr/lib/postgresql; else the wheel p
 say so. The server listens on a Unix socket only, keeps nothing safe (fsync off) and dies with the test process, even when
 that is killed. As root it runs as an unprivileged account, because PostgreSQL refuses to run as root.
 
-Use: `from postgres_fixture import postgres_server, postgres_url` in a test module; both are fixtures.
+The two fixtures are re-exported by `tests/integration/conftest.py`.
 """
 
 from __future__ import annotations

@@ -95,6 +95,7 @@ class HistoryWriter:
                 self._queue.extendleft(reversed(left))
                 if is_last and (self._pump.is_done or self._pump.is_out_of_time):
                     break
-                if left or not self._queue:
+                # a stop that came during this round has notified nobody: go round once more at once
+                if (left or not self._queue) and is_last == self._is_stopping:
                     self._wake.wait(wait_s)
         self._pump.close()
