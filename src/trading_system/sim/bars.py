@@ -68,9 +68,13 @@ class BarColumns:
         return map(Bar, self.open_ms, self.open, self.high, self.low, self.close, self.volume)
 
     def append(self, bar: Bar) -> None:
-        for column, value in zip(self._floats(), bar[1:], strict=True):
-            column.append(value)
-        self.open_ms.append(bar.open_ms)
+        open_ms, o, h, low, c, v = bar
+        self.open.append(o)
+        self.high.append(h)
+        self.low.append(low)
+        self.close.append(c)
+        self.volume.append(v)
+        self.open_ms.append(open_ms)
         if len(self.open_ms) > self._keep + self._keep // 4:
             self._trim()
 

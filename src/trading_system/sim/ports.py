@@ -1,0 +1,332 @@
+"""SimVenue: the daemon's ports over an in-process SimExchange. Nothing waits; every await returns at once.
+
+Backtest and torture drive the whole daemon through it; faults are put between by wrapping it, never inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from trading_system.domain.account import (
+    AccountFlow,
+    AccountSnapshot,
+    FeedEvent,
+    FeedFill,
+    FeedOrder,
+    FeedPositions,
+    FeedReset,
+    FlowKind,
+    VenuePosition,
+)
+from trading_system.domain.market import Bar, BookLevel, Instrument, OrderBook, Ticker, Timeframe
+from trading_system.domain.orders import (
+    CancelOutcome,
+    ClientOrderId,
+    Direction,
+    EntryOrder,
+    EntryStyle,
+    ExitOrder,
+    Fill,
+    FillId,
+    FillKind,
+    OpenOrder,
+    OrderKind,
+    OrderLife,
+    OrderRequest,
+    OrderStatus,
+    OutcomeUnknown,
+    Placed,
+    Rejected,
+    StopAmendment,
+    StopOrder,
+    SubmitOutcome,
+    TakeProfitOrder,
+    VenueOrderId,
+)
+from trading_system.domain.symbols import Symbol, normalise, to_venue
+from trading_system.domain.units import Price, Qty, Usd, from_ms, to_ms
+from trading_system.sim.exchange import SimExchange
+from trading_system.sim.listings import trading_status
+from trading_system.sim.model import (
+    CancelRequest,
+    EditRequest,
+    FillFeed,
+    LogEntry,
+    OrderFeed,
+    OrderRow,
+    OrderState,
+    OrderType,
+    PositionsFeed,
+    QuoteRow,
+    SendRequest,
+    SimEvent,
+    SimFill,
+    StatusRow,
+)
+
+_FILL_KINDS: Final = {
+    "maker": FillKind.MAKER,
+    "taker": FillKind.TAKER,
+    "takerAfterEdit": FillKind.TAKER,
+    "liquidation": FillKind.LIQUIDATION,
+}
+_ORDER_KINDS: Final = {OrderType.STP: OrderKind.STOP, OrderType.TAKE_PROFIT: OrderKind.TAKE_PROFIT_TRIGGER}
+_LIVES: Final = {
+    OrderState.ENTERED_BOOK: OrderLife.ALIVE,
+    OrderState.TRIGGER_PLACED: OrderLife.ALIVE,
+    OrderState.FULLY_EXECUTED: OrderLife.FILLED,
+    OrderState.CANCELLED: OrderLife.CANCELLED,
+    OrderState.REJECTED: OrderLife.REJECTED,
+    OrderState.TRIGGER_ACTIVATION_FAILURE: OrderLife.CANCELLED,
+}
+_ENTRY_TYPES: Final = {EntryStyle.IOC: "ioc", EntryStyle.LIMIT: "lmt", EntryStyle.POST_ONLY: "post"}
+_CANCEL_OUTCOMES: Final = {
+    "cancelled": CancelOutcome.CANCELLED,
+    "filled": CancelOutcome.ALREADY_FILLED,
+    "notFound": CancelOutcome.ALREADY_GONE,
+}
+
+
+class SimVenue:
+    """MarketData, Account, Orders and PrivateFeed at once."""
+
+    def __init__(self, exchange: SimExchange, *, feed_size: int = 10_000) -> None:
+        """feed_size: events the private feed holds for a slow reader; past it the reader is told to read everything again."""
+        self._exchange = exchange
+        self._feed: asyncio.Queue[FeedEvent] = asyncio.Queue(feed_size)
+        self._tickers: dict[str, tuple[int, Ticker]] = {}
+        self.unsubscribe = exchange.subscribe(self._on_event)
+
+    # --- MarketData ---
+
+    async def instruments(self) -> tuple[Instrument, ...]:
+        return self._exchange.instruments()
+
+    async def tickers(self) -> tuple[Ticker, ...]:
+        """Quotes as of now; a market whose price did not move costs next to nothing."""
+        now = from_ms(self._exchange.now_ms)
+        quotes = []
+        for symbol in self._exchange.symbols():
+            version = self._exchange.quote_version(symbol)
+            known = self._tickers.get(symbol)
+            if known is None or known[0] != version:
+                ticker = _ticker(self._exchange.quote(symbol), now)
+            elif known[1].at != now:
+                ticker = replace(known[1], at=now)
+            else:
+                ticker = known[1]
+            self._tickers[symbol] = (version, ticker)
+            quotes.append(ticker)
+        return tuple(quotes)
+
+    async def candles(self, symbol: Symbol, timeframe: Timeframe, since_ms: int, until_ms: int) -> tuple[Bar, ...]:
+        return tuple(self._exchange.candles(to_venue(symbol), "trade", timeframe.value, -(-since_ms // 1000), until_ms // 1000))
+
+    async def order_book(self, symbol: Symbol) -> OrderBook:
+        book = self._exchange.book(to_venue(symbol))
+        bids, asks = (tuple(BookLevel(Price(price), Qty(size)) for price, size in side) for side in (book.bids, book.asks))
+        return OrderBook(symbol, from_ms(self._exchange.now_ms), bids, asks)
+
+    # --- Account ---
+
+    async def snapshot(self) -> AccountSnapshot:
+        row = self._exchange.account()
+        return AccountSnapshot(
+            at=from_ms(row.at_ms),
+            balance_value=Usd(row.balance),
+            portfolio_value=Usd(row.portfolio_value),
+            collateral_value=Usd(row.balance),
+            margin_equity=Usd(row.margin_equity),
+            initial_margin=Usd(row.initial_margin),
+            initial_margin_with_orders=Usd(row.initial_margin_with_orders),
+            maintenance_margin=Usd(row.maintenance_margin),
+            available_margin=Usd(row.available_margin),
+            unrealized_pnl=Usd(row.pnl),
+            unrealized_funding=Usd(row.unrealized_funding),
+        )
+
+    async def positions(self) -> tuple[VenuePosition, ...]:
+        return self._positions()
+
+    async def open_orders(self) -> tuple[OpenOrder, ...]:
+        return tuple(_open_order(row) for row in self._exchange.open_orders())
+
+    async def fills(self, since: datetime) -> tuple[Fill, ...]:
+        since_ms = to_ms(since)
+        found = []
+        for fill in reversed(self._exchange.executions()):
+            if fill.at_ms < since_ms:
+                break
+            found.append(_fill(fill))
+        return tuple(reversed(found))
+
+    async def order_status(self, ids: Sequence[ClientOrderId]) -> tuple[OrderStatus, ...]:
+        return tuple(_status(row) for row in self._exchange.order_status(cli_ord_ids=ids)) if ids else ()
+
+    async def flows(self, since: datetime) -> tuple[AccountFlow, ...]:
+        since_ms = to_ms(since)
+        found = []
+        for entry in reversed(self._exchange.account_log()):
+            if entry.at_ms < since_ms:
+                break
+            flow = _flow(entry)
+            if flow is not None:
+                found.append(flow)
+        return tuple(reversed(found))
+
+    # --- Orders ---
+
+    async def submit(self, order: OrderRequest) -> SubmitOutcome:
+        result = self._exchange.send(_send_request(order))
+        if result.status == "placed":
+            assert result.order_id is not None
+            return Placed(VenueOrderId(result.order_id), None if result.reduced_quantity is None else Qty(result.reduced_quantity))
+        if result.status == "clientOrderIdAlreadyExist":
+            return OutcomeUnknown("id already in use")
+        return Rejected(result.status)
+
+    async def amend_stop(self, amendment: StopAmendment) -> SubmitOutcome:
+        request = EditRequest(order_id=amendment.venue_order_id, size=amendment.qty, stop_price=amendment.trigger_price)
+        result = self._exchange.edit(request)
+        return Placed(amendment.venue_order_id) if result.status == "edited" else Rejected(result.status)
+
+    async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId | None, venue_order_id: VenueOrderId | None) -> CancelOutcome:
+        result = self._exchange.cancel(CancelRequest(venue_order_id, None if venue_order_id is not None else client_order_id))
+        return _CANCEL_OUTCOMES.get(result.status, CancelOutcome.UNKNOWN)
+
+    # --- PrivateFeed ---
+
+    async def events(self) -> AsyncIterator[FeedEvent]:
+        yield FeedReset("connected")
+        while True:
+            yield await self._feed.get()
+
+    def _on_event(self, event: SimEvent) -> None:
+        told: FeedEvent
+        match event:
+            case FillFeed():
+                told = FeedFill(_fill(event.fill))
+            case OrderFeed():
+                order = event.order
+                told = FeedOrder(
+                    normalise(order.symbol),
+                    VenueOrderId(order.order_id),
+                    _client(order.cli_ord_id),
+                    event.reason if event.is_gone else None,
+                )
+            case PositionsFeed():
+                told = FeedPositions(self._positions())
+            case _:
+                return
+        if self._feed.full():
+            while not self._feed.empty():
+                self._feed.get_nowait()
+            told = FeedReset("the reader was too slow; events were dropped")
+        self._feed.put_nowait(told)
+
+    def _positions(self) -> tuple[VenuePosition, ...]:
+        return tuple(
+            VenuePosition(normalise(row.symbol), Direction.LONG if row.is_long else Direction.SHORT, Qty(row.size), Price(row.entry_price))
+            for row in self._exchange.positions()
+        )
+
+
+def _client(text: str | None) -> ClientOrderId | None:
+    return None if text is None else ClientOrderId(text)
+
+
+def _price(value: Decimal | None) -> Price | None:
+    return None if value is None else Price(value)
+
+
+def _send_request(order: OrderRequest) -> SendRequest:
+    symbol, side, size, client_id = to_venue(order.symbol), order.side.value, order.qty, order.client_order_id
+    match order:
+        case EntryOrder():
+            kind = _ENTRY_TYPES[order.style]
+            deadline = to_ms(order.process_before)
+            return SendRequest(symbol, kind, side, size, limit_price=order.limit_price, cli_ord_id=client_id, process_before_ms=deadline)
+        case StopOrder():
+            return SendRequest(
+                symbol, "stp", side, size, stop_price=order.trigger_price, trigger_signal="mark", reduce_only=True, cli_ord_id=client_id
+            )
+        case TakeProfitOrder():
+            return SendRequest(symbol, "lmt", side, size, limit_price=order.limit_price, reduce_only=True, cli_ord_id=client_id)
+        case ExitOrder():
+            kind = "mkt" if order.limit_price is None else "ioc"
+            return SendRequest(symbol, kind, side, size, limit_price=order.limit_price, reduce_only=True, cli_ord_id=client_id)
+
+
+def _ticker(row: QuoteRow, now: datetime) -> Ticker:
+    return Ticker(
+        symbol=normalise(row.symbol),
+        at=now,
+        bid=_price(row.bid),
+        ask=_price(row.ask),
+        last=Price(row.last),
+        mark=Price(row.mark),
+        index=Price(row.index),
+        volume_quote_24h=row.volume_quote_24h,
+        open_interest=row.open_interest,
+        funding_rate_hourly=row.relative_funding_rate,
+        status=trading_status(row.mode),
+    )
+
+
+def _open_order(row: OrderRow) -> OpenOrder:
+    return OpenOrder(
+        venue_order_id=VenueOrderId(row.order_id),
+        client_order_id=_client(row.cli_ord_id),
+        symbol=normalise(row.symbol),
+        side=row.side,
+        kind=_ORDER_KINDS.get(row.order_type, OrderKind.LIMIT),
+        qty=Qty(row.unfilled),
+        filled_qty=Qty(row.filled),
+        limit_price=_price(row.limit_price),
+        trigger_price=_price(row.stop_price),
+        trigger_signal=None if row.trigger_signal is None else row.trigger_signal.value,
+        reduce_only=row.reduce_only,
+        received_at=from_ms(row.received_ms),
+        status_word=row.status_word,
+    )
+
+
+def _fill(row: SimFill) -> Fill:
+    return Fill(
+        fill_id=FillId(row.fill_id),
+        venue_order_id=VenueOrderId(row.order_id),
+        client_order_id=_client(row.cli_ord_id),
+        symbol=normalise(row.symbol),
+        side=row.side,
+        qty=Qty(row.size),
+        price=Price(row.price),
+        at=from_ms(row.at_ms),
+        kind=_FILL_KINDS.get(row.fill_type, FillKind.OTHER),
+        fee_usd=row.fee_paid,
+    )
+
+
+def _status(row: StatusRow) -> OrderStatus:
+    order = row.order
+    reason = row.error or row.update_reason or ""
+    return OrderStatus(_client(order.cli_ord_id), VenueOrderId(order.order_id), _LIVES[row.state], Qty(order.filled), reason)
+
+
+def _flow(entry: LogEntry) -> AccountFlow | None:
+    """The money movements that are not realised P&L; the position leg of a trade moves no money."""
+    if entry.asset != "usd":
+        return None
+    symbol = None if entry.contract is None else normalise(entry.contract)
+    if entry.fee is not None:
+        fill_id = None if entry.execution is None else entry.execution
+        return AccountFlow(str(entry.entry_id), from_ms(entry.at_ms), FlowKind.FEE, Usd(-entry.fee), symbol, fill_id)
+    amount = Usd(entry.new_balance - entry.old_balance)
+    if entry.realized_funding is not None:
+        return AccountFlow(str(entry.entry_id), from_ms(entry.at_ms), FlowKind.FUNDING, amount, symbol)
+    kind = FlowKind.DEPOSIT if amount >= 0 else FlowKind.WITHDRAWAL
+    return AccountFlow(str(entry.entry_id), from_ms(entry.at_ms), kind, amount, symbol)

@@ -1,0 +1,170 @@
+"""Replay of stored 15m candles as a PriceSource: four points per bar, honest about what a bar does not tell.
+
+Open; then the extreme that hurts an open position (low first when long, high first when short; flat: low first in a rising
+bar); the other extreme; close. Inside a bar the price is taken to pass every level on the way; between bars it may gap.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from statistics import median
+from typing import Any, Final
+
+from trading_system.domain.market import Bar, Timeframe
+from trading_system.domain.symbols import base_of
+from trading_system.sim.bars import DAY_MS, HOUR_MS, QUARTER_MS, BarColumns, aggregate
+from trading_system.sim.candle_files import CandleFileError, CandleSeries
+from trading_system.sim.market_catalog import make_spec
+from trading_system.sim.source import MarketSpec, PricePoint
+
+OFFSETS_MS: Final = (0, 300_000, 600_000, 890_000)
+"""When inside its bar each of the four points is."""
+VOLUME_SCALE: Final = 0.04
+"""Stored candles are usually of the largest venue; the simulated one trades about this share of it."""
+FUNDING_BASE_HOURLY: Final = Decimal("0.0000125")
+"""Without a premium in the data: the customary 0.01 % per 8 hours, longs pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Market:
+    spec: MarketSpec
+    quarters: BarColumns
+    hours: BarColumns
+
+
+class Replay:
+    """A PriceSource over loaded candles. Points begin at `start_ms`; bars before it are history."""
+
+    def __init__(
+        self,
+        series: Sequence[CandleSeries],
+        start_ms: int,
+        end_ms: int | None = None,
+        *,
+        volume_scale: float = VOLUME_SCALE,
+        funding_base_hourly: Decimal = FUNDING_BASE_HOURLY,
+    ) -> None:
+        """start_ms: on a full hour (else ValueError); end_ms: exclusive, None = where the data ends. CandleFileError: no bars between."""
+        if start_ms % HOUR_MS:
+            raise ValueError(f"a replay starts on a full hour, not at {start_ms} ms")
+        self.start_ms = start_ms
+        self._markets = [_prepare(one, volume_scale, funding_base_hourly) for one in series if len(one.quarters)]
+        data_end = max((market.quarters.open_ms[-1] + QUARTER_MS for market in self._markets), default=0)
+        self.end_ms = data_end if end_ms is None else min(end_ms, data_end)
+        if self.end_ms <= start_ms:
+            raise CandleFileError(f"no candles at or after {start_ms} ms; the data ends at {data_end} ms")
+        self._direction_of: Callable[[int], int] = lambda market: 0
+        self._low_first = [False] * len(self._markets)
+        self._phase = self._done = 0
+        self._slot = start_ms
+        self._rows = self._rows_at(start_ms)
+
+    def markets(self) -> Sequence[MarketSpec]:
+        return [market.spec for market in self._markets]
+
+    def history(self, market: int, timeframe: Timeframe) -> Iterable[Bar]:
+        """Bars before the start. Hours: from the 1h file, continued (or replaced) by aggregated quarters."""
+        held = self._markets[market]
+        quarters = held.quarters.between(0, self.start_ms - 1)
+        if timeframe is Timeframe.M15:
+            return quarters
+        stored = held.hours.between(0, self.start_ms - 1)
+        since = stored[-1].open_ms + HOUR_MS if stored else 0
+        hours = stored + aggregate((bar for bar in quarters if bar.open_ms >= since), HOUR_MS)
+        return hours if timeframe is Timeframe.H1 else aggregate(hours, timeframe.ms)
+
+    def bind(self, direction_of: Callable[[int], int]) -> None:
+        self._direction_of = direction_of
+
+    def points(self, until_ms: int) -> Iterator[PricePoint]:
+        # a point is made only when its time has come: the order of the extremes depends on the position held then
+        while self._slot < self.end_ms:
+            at_ms = self._slot + OFFSETS_MS[self._phase]
+            if at_ms > until_ms:
+                return
+            while self._done < len(self._rows):
+                number, bar = self._rows[self._done]
+                self._done += 1
+                yield self._point(number, bar, at_ms)
+            self._done = 0
+            self._phase += 1
+            if self._phase == len(OFFSETS_MS):
+                self._phase = 0
+                self._slot += QUARTER_MS
+                self._rows = self._rows_at(self._slot)
+
+    def _point(self, number: int, bar: Bar, at_ms: int) -> PricePoint:
+        phase = self._phase
+        if phase == 0:
+            price = bar.open
+        elif phase == 3:
+            price = bar.close
+        else:
+            if phase == 1:
+                direction = self._direction_of(number)
+                self._low_first[number] = direction > 0 if direction else bar.close > bar.open
+            price = bar.low if self._low_first[number] == (phase == 1) else bar.high
+        volume = bar.volume / 4
+        return PricePoint(at_ms, number, price, price, volume if bar.close >= bar.open else -volume, phase > 0)
+
+    def _rows_at(self, slot: int) -> list[tuple[int, Bar]]:
+        rows = []
+        for number, market in enumerate(self._markets):
+            quarters = market.quarters
+            at = bisect_left(quarters.open_ms, slot)
+            if at < len(quarters) and quarters.open_ms[at] == slot:
+                rows.append(
+                    (number, Bar(slot, quarters.open[at], quarters.high[at], quarters.low[at], quarters.close[at], quarters.volume[at]))
+                )
+        return rows
+
+    def snapshot_state(self) -> dict[str, Any]:
+        return {
+            "start_ms": self.start_ms,
+            "symbols": [market.spec.symbol for market in self._markets],
+            "slot": self._slot,
+            "phase": self._phase,
+            "done": self._done,
+            "low_first": self._low_first,
+        }
+
+    def restore_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a snapshot; ValueError when it belongs to another start or other symbols."""
+        symbols = [market.spec.symbol for market in self._markets]
+        if (state["start_ms"], state["symbols"]) != (self.start_ms, symbols):
+            raise ValueError(f"the saved replay starts at {state['start_ms']} with {len(state['symbols'])} markets; this one differs")
+        self._slot, self._phase, self._done = state["slot"], state["phase"], state["done"]
+        self._low_first = list(state["low_first"])
+        self._rows = self._rows_at(self._slot)
+
+
+def _prepare(series: CandleSeries, volume_scale: float, funding_base_hourly: Decimal) -> _Market:
+    """Scale volumes, derive grid, tier and liquidity from the data itself."""
+    quarters, hours = _scaled(series.quarters, volume_scale), _scaled(series.hours, volume_scale)
+    per_day = DAY_MS // QUARTER_MS
+    daily = [
+        sum(v * c for v, c in zip(quarters.volume[at : at + per_day], quarters.close[at : at + per_day], strict=True))
+        for at in range(0, len(quarters), per_day)
+    ]
+    tick = _grid(quarters)
+    spec = make_spec(base_of(series.symbol), median(quarters.close), max(1.0, median(daily)), tick=tick)
+    return _Market(replace(spec, funding_base_hourly=funding_base_hourly), quarters, hours)
+
+
+def _scaled(bars: BarColumns, factor: float) -> BarColumns:
+    copy = BarColumns(max(1, len(bars)))
+    copy.extend(bars)
+    for at, volume in enumerate(copy.volume):
+        copy.volume[at] = volume * factor
+    return copy
+
+
+def _grid(bars: BarColumns) -> Decimal:
+    """The tick: as many decimals as the data's prices show."""
+    exponents = [0]
+    for column in (bars.open, bars.high, bars.low, bars.close):
+        exponents.extend(int(Decimal(repr(price)).normalize().as_tuple().exponent) for price in column[:: max(1, len(column) // 2000)])
+    return Decimal(1).scaleb(min(exponents))
