@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, assert_never
 
@@ -24,6 +24,7 @@ from trading_system.exchange.kraken_futures.wire_values import plain, venue_name
 from trading_system.exchange.kraken_futures.write_gate import WriteKind
 
 CLIENT_ID_LENGTH_MAX: Final = 100
+_NUMBER_MAX: Final = Decimal("1e15")
 
 _ENTRY_TYPES: Final = {EntryStyle.IOC: "ioc", EntryStyle.LIMIT: "lmt", EntryStyle.POST_ONLY: "post"}
 
@@ -124,7 +125,8 @@ def build_cancel(client_order_id: ClientOrderId | None, venue_order_id: VenueOrd
 
 
 def iso_ms(moment: datetime) -> str:
-    """An aware UTC datetime as `2026-09-07T05:30:00.000Z`, truncated to milliseconds."""
+    """An aware datetime as `2026-09-07T05:30:00.000Z` (UTC), truncated to milliseconds."""
+    moment = moment.astimezone(UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
@@ -135,16 +137,16 @@ def _id_problem(client_order_id: ClientOrderId) -> str | None:
 
 
 def _size_problem(qty: Decimal, instrument: Instrument | None) -> str | None:
-    if not qty.is_finite() or qty <= 0:
-        return f"size {qty} is not above zero"
+    if not qty.is_finite() or not 0 < qty <= _NUMBER_MAX:
+        return f"size {qty} is not a size"
     if instrument is not None and not is_multiple(qty, instrument.size_step):
         return f"size {plain(qty)} is not a multiple of {plain(instrument.size_step)}"
     return None
 
 
 def _price_problem(name: str, price: Decimal, instrument: Instrument | None) -> str | None:
-    if not price.is_finite() or price <= 0:
-        return f"{name} {price} is not above zero"
+    if not price.is_finite() or not 0 < price <= _NUMBER_MAX:
+        return f"{name} {price} is not a price"
     if instrument is not None and not is_multiple(price, instrument.tick):
         return f"{name} {plain(price)} is not a multiple of the tick {plain(instrument.tick)}"
     return None

@@ -109,8 +109,15 @@ class WriteGate:
     def refusal(self, kind: WriteKind, wire: Mapping[str, str]) -> str | None:
         """Why this request may not be sent (`wire` = its parameters as they would leave), or None: send it now.
 
-        Asking counts: call it once, immediately before the send.
+        Asking counts towards the entry rate: call it once, immediately before the send.
         """
+        standing = self.standing_refusal(kind, wire)
+        if standing is not None or kind is not WriteKind.ENTRY:
+            return standing
+        return self._breaker_refusal()
+
+    def standing_refusal(self, kind: WriteKind, wire: Mapping[str, str]) -> str | None:
+        """The part of `refusal` that does not count: mode, closures, reduce-only rule."""
         if self.mode is WriteMode.READ_ONLY:
             return "read_only"
         for cause, scope in self._closures.items():
@@ -118,7 +125,7 @@ class WriteGate:
                 return f"closed by {cause}"
         if kind in (WriteKind.TAKE_PROFIT, WriteKind.PROTECTIVE) and "orderType" in wire and wire.get("reduceOnly") != "true":
             return "reduce-only rule: only an entry may be sent without reduceOnly"
-        return self._breaker_refusal() if kind is WriteKind.ENTRY else None
+        return None
 
     def _breaker_refusal(self) -> str | None:
         broken = self._breaker.admit(self._clock.monotonic())
