@@ -147,7 +147,11 @@ def _paged(desk: Desk, params: Params, elements: list[dict[str, Any]], *, is_pri
 
 
 def _text(value: Decimal | None) -> str:
-    return "" if value is None else f"{value:f}"
+    """Plain digits without trailing zeros: clients compare `filled` with the text "0"."""
+    if value is None:
+        return ""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _direction(side: Side) -> str:

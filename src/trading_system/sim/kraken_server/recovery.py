@@ -14,6 +14,8 @@ CommitHook: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 COMPACT_BYTES: Final = 4_000_000
 COMPACT_S: Final = 600.0
+_PAUSE_PER_WORK: Final = 500
+"""A compaction that took t seconds is not repeated within 500 t: a long history must not eat the time to serve."""
 
 
 def resumed(make: Callable[[CommitHook], SimExchange], state: StateFile) -> SimExchange:
@@ -49,6 +51,7 @@ class Keeper:
         self._state = state
         self._clock = clock
         self._compacted_s = clock.monotonic()
+        self._took_s = 0.0
 
     def sync(self) -> None:
         """Call before anything that happened is told to anyone."""
@@ -60,11 +63,14 @@ class Keeper:
         """Replaces the file when it grew long, or when a restart would have a long path to replay."""
         if self._state is None:
             return
-        is_due = self._clock.monotonic() - self._compacted_s >= COMPACT_S
-        if is_due or self._state.bytes_since_snapshot >= COMPACT_BYTES:
+        rested_s = self._clock.monotonic() - self._compacted_s
+        is_long = self._state.bytes_since_snapshot >= COMPACT_BYTES
+        if rested_s >= self._took_s * _PAUSE_PER_WORK and (is_long or rested_s >= COMPACT_S):
             self.compact()
 
     def compact(self) -> None:
         if self._state is not None:
+            started_s = self._clock.monotonic()
             self._state.compact(self._exchange.snapshot_state())
             self._compacted_s = self._clock.monotonic()
+            self._took_s = self._compacted_s - started_s

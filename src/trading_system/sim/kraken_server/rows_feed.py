@@ -117,7 +117,7 @@ def fill_feed_row(fill: SimFill) -> dict[str, Any]:
         "fee_paid": fill.fee_paid,
         "fee_currency": fill.fee_currency,
         "taker_order_type": _FILL_WORDS.get(fill.order_type, "limit") if fill.fill_type != "maker" else "ioc",
-        "order_type": _FILL_WORDS.get(fill.order_type, "limit"),
+        "order_type": _TYPE_WORDS.get(fill.order_type, "limit"),
     }
     return row if fill.cli_ord_id is None else {**row, "cli_ord_id": fill.cli_ord_id}
 
