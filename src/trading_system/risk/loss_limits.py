@@ -83,7 +83,7 @@ def observe(state: LossState | None, reading: EquityReading, limits: LossLimits)
     if not is_usable(reading):
         if state is None:
             return None
-        return Observation(state, standing_of(state, state.explained_equity, limits), (LossEvent.READING_UNUSABLE,))
+        return Observation(state, standing_of(state, state.explained_equity + state.step, limits), (LossEvent.READING_UNUSABLE,))
     if state is None:
         fresh = start_tracking(reading)
         return Observation(fresh, standing_of(fresh, reading.portfolio_value, limits), (LossEvent.TRACKING_INITIALIZED,))
