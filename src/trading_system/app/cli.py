@@ -16,14 +16,10 @@ from trading_system import __version__
 from trading_system.app.exit_codes import ExitCode
 
 VERBS: Final[tuple[tuple[str, str], ...]] = (
-    ("run", "verb_run"),
     ("exchange", "verb_exchange"),
     ("prove-config", "verb_prove_config"),
     ("show-config", "verb_show_config"),
     ("schema", "verb_schema"),
-    ("backtest", "verb_backtest"),
-    ("bench", "verb_bench"),
-    ("migrate", "verb_migrate"),
 )
 
 

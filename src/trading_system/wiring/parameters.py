@@ -51,8 +51,7 @@ def registry_parameters(settings: Settings) -> RegistryParameters:
 
     return RegistryParameters(
         rules=tuple(
-            TierRule(tier, rule.volume_usd_min, rule.spread_max)
-            for tier, rule in ((Tier.A, rules.a), (Tier.B, rules.b), (Tier.C, rules.c))
+            TierRule(tier, rule.volume_usd_min, rule.spread_max) for tier, rule in ((Tier.A, rules.a), (Tier.B, rules.b), (Tier.C, rules.c))
         ),
         limits=MappingProxyType({Tier.A: limit(tiers.a), Tier.B: limit(tiers.b), Tier.C: limit(tiers.c)}),
         pinned=_symbols(universe.pinned_tier_a),

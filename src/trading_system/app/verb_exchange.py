@@ -1,0 +1,81 @@
+"""`exchange`: the embedded exchange as a server of its own, speaking Kraken Futures REST v3 and WebSocket v1."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trading_system.app.exit_codes import ExitCode
+
+SUMMARY = "serve an exchange that speaks the Kraken Futures protocol on a loopback port"
+DEFAULT_START = "2026-01-05"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=0, metavar="P", help="0 (default) takes a free one")
+    parser.add_argument("--candles", type=Path, metavar="DIR", help="replay SYMBOL-USD_15m.parquet|csv files instead of a generated market")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the generated market")
+    parser.add_argument("--start", default=DEFAULT_START, metavar="DATE", help=f"market time it begins at, UTC (default {DEFAULT_START})")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="market seconds per real second (default 1)")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keep orders, positions and market time here; survives kill -9")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep generated histories here")
+    parser.add_argument("--deposit", default="10000", metavar="USD", help="start balance of a new account")
+    parser.add_argument("--key", help="API key instead of a throw-away one")
+    parser.add_argument("--secret", help="its base64 secret")
+    parser.add_argument("--die-with-parent", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from trading_system.domain.errors import TradingError
+    from trading_system.wiring.embedded_exchange import die_with_parent
+
+    if args.die_with_parent:
+        die_with_parent()
+    if bool(args.key) != bool(args.secret):
+        print("--key and --secret must be given together", file=sys.stderr)
+        return ExitCode.USAGE
+    try:
+        start = parse_moment(args.start)
+    except ValueError:
+        print(f"--start {args.start!r}: write a date like 2026-01-05 or 2026-01-05T08:00", file=sys.stderr)
+        return ExitCode.USAGE
+    if not 0 < args.speed <= 3600:
+        print(f"--speed {args.speed:g}: must be above 0 and at most 3600 market seconds per second", file=sys.stderr)
+        return ExitCode.USAGE
+    try:
+        asyncio.run(_serve(args, start))
+    except TradingError as error:
+        print(str(error), file=sys.stderr)
+        return ExitCode.CONFIG
+    except OSError as error:
+        print(f"cannot listen on 127.0.0.1:{args.port}: {error.strerror or error}", file=sys.stderr)
+        return ExitCode.FAULT
+    return ExitCode.CLEAN
+
+
+def parse_moment(text: str) -> datetime:
+    """A UTC date or time; ValueError when it is neither."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+async def _serve(args: argparse.Namespace, start: datetime) -> None:
+    from trading_system.wiring.exchange_server import ExchangePlan, serve_until_stopped
+
+    plan = ExchangePlan(
+        port=args.port,
+        candles=args.candles,
+        seed=args.seed,
+        start=start,
+        speed=args.speed,
+        state=args.state,
+        cache=args.cache,
+        deposit_usd=args.deposit,
+        key=args.key,
+        secret=args.secret,
+    )
+    await serve_until_stopped(plan, say=lambda line: print(line, flush=True))

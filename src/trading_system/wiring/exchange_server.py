@@ -1,0 +1,102 @@
+"""Runs the embedded exchange in this process until a signal: source, model, durable state, protocol front."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from trading_system.domain.errors import ConfigError
+from trading_system.domain.units import to_ms
+from trading_system.sim.exchange import ExchangeConfig, SimExchange
+from trading_system.sim.kraken_server.auth import Credentials, new_credentials
+from trading_system.sim.kraken_server.recovery import CommitHook, resumed
+from trading_system.sim.kraken_server.server import serve
+from trading_system.sim.kraken_server.state_file import StateFile
+from trading_system.sim.market_generator import GeneratedMarket
+from trading_system.sim.source import PriceSource
+from trading_system.wiring.clock import WallClock
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangePlan:
+    """What the `exchange` verb was asked for."""
+
+    port: int
+    candles: Path | None
+    seed: int
+    start: datetime
+    speed: float
+    state: Path | None
+    cache: Path | None
+    deposit_usd: str
+    key: str | None
+    secret: str | None
+
+
+def make_source(plan: ExchangePlan, say: Say) -> PriceSource:
+    """The generated market of (seed, start), or the replay of a candle directory from `start`."""
+    if plan.candles is None:
+        return GeneratedMarket(plan.seed, to_ms(plan.start), cache_dir=plan.cache, progress=say)
+    from trading_system.sim.candle_files import load_candles
+    from trading_system.sim.replay import ReplaySource
+
+    return ReplaySource(load_candles(plan.candles), start_ms=to_ms(plan.start))
+
+
+def identity_of(plan: ExchangePlan) -> dict[str, str]:
+    """What a state file is bound to: continuing it with another market would be nonsense."""
+    market = f"generated seed={plan.seed}" if plan.candles is None else f"candles={plan.candles.resolve()}"
+    return {"market": market, "start": plan.start.isoformat(), "deposit": plan.deposit_usd}
+
+
+async def serve_until_stopped(plan: ExchangePlan, say: Say) -> None:
+    """Listen, print the address and the key pair, run until SIGTERM or SIGINT, leave a compact state file."""
+    try:
+        deposit = Decimal(plan.deposit_usd)
+    except InvalidOperation:
+        raise ConfigError(f"deposit {plan.deposit_usd!r} is not an amount in USD") from None
+    given = Credentials(plan.key, plan.secret) if plan.key and plan.secret else None
+    state = StateFile.open(plan.state, identity_of(plan), lambda: given or new_credentials()) if plan.state is not None else None
+    source = make_source(plan, say)
+    config = ExchangeConfig(deposit_usd=deposit)
+
+    def build(on_commit: CommitHook) -> SimExchange:
+        return SimExchange(source, config, on_commit=on_commit)
+
+    exchange = resumed(build, state) if state is not None else SimExchange(source, config)
+    credentials = state.credentials if state is not None else given or new_credentials()
+    tasks: set[asyncio.Task[Any]] = set()
+
+    def start_task(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = loop.create_task(work, name=name)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
+
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    server = await serve(
+        exchange,
+        host="127.0.0.1",
+        port=plan.port,
+        key=credentials.key,
+        secret=credentials.secret,
+        speed=plan.speed,
+        clock=WallClock(),
+        state=state,
+        start_task=start_task,
+    )
+    say(f"LISTENING {server.address.base_url}")
+    say(f"KEY {credentials.key} SECRET {credentials.secret}")
+    await stopped.wait()
+    await server.close()
