@@ -74,11 +74,6 @@ class DeliveryPump:
         """True when the outbox is open and empty."""
         return self._outbox is not None and self._outbox.pending == 0
 
-    @property
-    def is_out_of_time(self) -> bool:
-        """True once the deadline of `hurry` has passed, or the database is down while one is set."""
-        return self._deadline_s is not None and (self._failures > 0 or self._clock.monotonic() >= self._deadline_s)
-
     def hurry(self, deadline_s: float) -> None:
         """The process is stopping: deliver until `deadline_s` (process time) and try a waiting database once more, now."""
         self._next_try_s = float("-inf")

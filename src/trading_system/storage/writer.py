@@ -93,7 +93,7 @@ class HistoryWriter:
             wait_s = self._pump.deliver()
             with self._wake:
                 self._queue.extendleft(reversed(left))
-                if is_last and (self._pump.is_done or self._pump.is_out_of_time):
+                if is_last:
                     break
                 # a stop that came during this round has notified nobody: go round once more at once
                 if (left or not self._queue) and is_last == self._is_stopping:

@@ -9,6 +9,7 @@ from data_builders import ADA, BTC, D1, ETH, H1, H4, M15, FakeVenue, ManualClock
 from trading_system.data.candle_manager import CandleManager
 from trading_system.data.candle_schedule import CandleParameters
 from trading_system.data.data_health import HealthState
+from trading_system.domain.errors import ReadFailed
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import to_ms
@@ -157,15 +158,16 @@ async def test_a_missing_15m_bar_stays_a_gap_and_the_longer_bar_is_fetched() -> 
     assert [(g.timeframe, g.gap) for r in reports for g in r.gaps] == [(M15, (ms(0, minutes=30), ms(0, minutes=30)))]
 
 
-async def test_a_longer_bar_waits_for_its_missing_predecessor() -> None:
+async def test_a_longer_bar_waits_for_its_missing_predecessor_which_is_fetched_with_it() -> None:
     desk = await Desk().started()
-    removed = desk.venue.bars[ADA].pop(ms(0, minutes=30))
-    await desk.refresh_at(2)  # one catch-up read over both hours: the first lacks a child
-    desk.venue.bars[ADA][removed.open_ms] = removed
+    del desk.venue.bars[ADA][ms(0, minutes=30)]
 
-    await desk.refresh_at(2, 15)
+    await desk.refresh_at(2)  # one catch-up read over both hours: the first lacks a child
 
     assert [b.open_ms for b in desk.manager.bars(ADA, H1, 2)] == [ms(0), ms(1)]
+    fed = desk.manager.drain()
+    assert [e.bar.open_ms for e in fed.new_bars if e.timeframe is H1] == [ms(0), ms(1)]
+    assert fed.rebuild == ()
 
 
 async def test_bars_that_come_a_cycle_late_are_plain_news() -> None:
@@ -245,13 +247,34 @@ async def test_a_symbol_whose_start_failed_is_loaded_whole_later_and_never_looks
     desk.venue.failing = {ADA}
     await desk.manager.start([ADA])
     assert not desk.manager.is_loaded(ADA)
-    assert list(desk.manager.history(ADA)) == []
     desk.venue.failing = set()
 
     await desk.refresh_at(0, 16)
 
     assert desk.manager.drain().rebuild == (ADA,)
     assert list(desk.manager.bars(ADA, H4)) == desk.expected(H4, ms(0, minutes=16))
+
+
+async def test_a_symbol_of_which_one_timeframe_is_missing_has_no_history_and_only_that_one_is_read_again() -> None:
+    desk = Desk()
+    serve = desk.venue.candles
+
+    async def no_days(symbol: Symbol, timeframe: Timeframe, since_ms: int, until_ms: int) -> tuple[Bar, ...]:
+        if timeframe is D1:
+            raise ReadFailed("days")
+        return await serve(symbol, timeframe, since_ms, until_ms)
+
+    desk.venue.candles = no_days  # type: ignore[method-assign]
+    report = await desk.manager.start([ADA])
+    assert [f.timeframe for f in report.failures] == [D1]
+    assert (desk.manager.is_loaded(ADA), list(desk.manager.history(ADA)), desk.manager.drain().rebuild) == (False, [], ())
+    desk.venue.candles = serve  # type: ignore[method-assign]
+    desk.venue.asked.clear()
+
+    await desk.refresh_at(0, 1)
+
+    assert [t for _, t, _, _ in desk.venue.asked] == [D1]
+    assert desk.manager.drain().rebuild == (ADA,)
 
 
 async def test_a_new_symbol_is_loaded_in_full_and_one_that_left_is_dropped() -> None:

@@ -85,6 +85,14 @@ def test_the_same_quote_read_three_times_is_one_quote() -> None:
     assert {fault_of(v) for v in verdicts} == {QuoteFault.OUTLIER}
 
 
+def test_quotes_of_one_stamp_are_one_quote_even_when_their_marks_differ() -> None:
+    guard = a_guard()
+
+    verdicts = [guard.judge(quote(350, second=1, mark=str(1000 + i)), at(seconds=1)) for i in range(5)]
+
+    assert {fault_of(v) for v in verdicts} == {QuoteFault.OUTLIER}
+
+
 def test_quotes_that_jump_about_never_agree() -> None:
     guard = a_guard()
 
