@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from trading_system.strategy.swings import SwingHistory, UntakenHighs
+from trading_system.strategy.swings import UntakenHighs
 
 
-def nearest_equal_highs(
-    swings: SwingHistory, untaken: UntakenHighs, *, first_index: int, tolerance: float, at_least: float
-) -> float | None:
-    """The lowest level >= `at_least` that the newer swing of a pair marks, or None.
+def nearest_equal_highs(untaken: UntakenHighs, *, first_index: int, tolerance: float, at_least: float) -> float | None:
+    """The lowest level >= `at_least` marked by a pair of untaken swing highs, or None; the level is the newer of the two.
 
-    Both swings lie at or after `first_index`, their prices differ by at most `tolerance`, and the newer one is untaken. The
-    older one may have been taken, by the newer one at the latest.
+    Both swings lie at or after `first_index` and their prices differ by at most `tolerance`. A pair of which one is taken
+    holds nothing any more. Untaken highs fall from old to new, so the nearest partner of each is the one before it.
     """
-    pairs = [(i, p) for i, p in zip(swings.indices, swings.prices, strict=True) if i >= first_index]
-    for index, fall in zip(reversed(untaken.indices), reversed(untaken.falls), strict=True):
-        level = -fall
-        if index < first_index:
+    indices, falls = untaken.indices, untaken.falls
+    for newer in range(len(falls) - 1, 0, -1):
+        if indices[newer - 1] < first_index:
             return None
-        if level >= at_least and any(i < index and abs(p - level) <= tolerance for i, p in pairs):
-            return level
+        if -falls[newer] >= at_least and falls[newer] - falls[newer - 1] <= tolerance:
+            return -falls[newer]
     return None

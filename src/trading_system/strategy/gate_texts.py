@@ -18,6 +18,8 @@ class GateTexts:
     bias: str
     range: str
     regime: str
+    waiting_tight: str
+    waiting_wide: str
     retracement_tight: str
     retracement_wide: str
     touch: str
@@ -73,6 +75,8 @@ def write_gate_texts(parameters: SmcParameters) -> GateTexts:
         bias=bias,
         range=range_,
         regime=regime,
+        waiting_tight=f"{Regime.TIGHT_SMC.value}: zones used, not mitigated yet",
+        waiting_wide=f"{Regime.WIDE_STRUCTURE.value}: band of this break used",
         retracement_tight=f"{band}, or price within {p.key_level_tolerance_bps:g} bps of r = {keys}",
         retracement_wide=band,
         touch=touch,

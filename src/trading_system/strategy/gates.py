@@ -178,7 +178,14 @@ def check_regime(case: Case) -> GateResult:
         short_of = max(0.0, p.wide_adx_min - case.adx_4h)
         return GateResult("regime", _FAILED, case.texts.regime, case.regime.value, short_of, REGIME_NOT_TRADEABLE)
     case.numbers = p.of(case.regime)
-    case.live_zones = [zone for zone in unmitigated if not is_used((zone.zone_id,), case.state.used, case.bar_closed_ms)]
+    used, at_ms = case.state.used, case.bar_closed_ms
+    case.live_zones = [zone for zone in unmitigated if not is_used((zone.zone_id,), used, at_ms)]
+    is_tight = case.regime is Regime.TIGHT_SMC
+    # A used zone that nothing has mitigated keeps the leg tight: it waits, and does not turn wide.
+    is_waiting = not case.live_zones if is_tight else is_used((broken.band_id,), used, at_ms)
+    if is_waiting:
+        actual = case.texts.waiting_tight if is_tight else case.texts.waiting_wide
+        return GateResult("regime", _FAILED, case.texts.regime, actual, None, REGIME_NOT_TRADEABLE)
     return GateResult("regime", _PASSED, case.texts.regime, case.regime.value, 0.0)
 
 
@@ -216,11 +223,9 @@ def check_touch(case: Case) -> GateResult:
     return GateResult("zone_touch", _PASSED, case.texts.touch, actual, 0.0)
 
 
-def _band(case: Case) -> EntryZone | None:
-    """The entry zone of a wide setup: the OTE band, once per break."""
+def _band(case: Case) -> EntryZone:
+    """The entry zone of a wide setup: the OTE band."""
     broken, p = case.broken, case.parameters
-    if is_used((broken.band_id,), case.state.used, case.bar_closed_ms):
-        return None
     dealing_range = broken.dealing_range
     low, high = dealing_range.level(p.ote_high), dealing_range.level(p.ote_low)
     swing = case.state.hours.newest_low_in(case.sign, dealing_range.low, low)
@@ -259,7 +264,6 @@ def check_reward(case: Case) -> GateResult:
             case.broken.range_high,
             state.four_hours.structure.untaken_of(case.sign).nearest(at_least),
             nearest_equal_highs(
-                hourly.swings,
                 hourly.untaken,
                 first_index=state.hours.count - p.equal_levels_bars_1h,
                 tolerance=p.equal_levels_atr_4h * case.atr_4h,
