@@ -30,14 +30,13 @@ class Lane(NamedTuple):
 class SymbolCandles:
     """Bars and fetch memory of one symbol."""
 
-    __slots__ = ("_chain", "_parameters", "_quiet_from_ms", "_quiet_until_ms", "lanes", "loaded", "series", "symbol")
+    __slots__ = ("_chain", "_parameters", "_quiet_until_ms", "lanes", "loaded", "series", "symbol")
 
     def __init__(self, symbol: Symbol, parameters: CandleParameters) -> None:
         self.symbol = symbol
         self.series = {t: BarSeries(t, parameters.capacity[t]) for t in Timeframe}
         self.lanes = tuple(Lane(t, series, SeriesAsk()) for t, series in self.series.items())
         self.loaded: set[Timeframe] = set()
-        self._quiet_from_ms = 0
         self._quiet_until_ms = 0
         self._parameters = parameters
         # parent series by child, so that the per-bar path looks nothing up by enum
@@ -49,7 +48,7 @@ class SymbolCandles:
 
     def is_due(self, now_ms: int) -> bool:
         """True when some series has something to ask for."""
-        if self._quiet_from_ms <= now_ms < self._quiet_until_ms:
+        if now_ms < self._quiet_until_ms:
             return False
         return any(self.plan(lane, now_ms) is not None for lane in self.lanes)
 
@@ -65,7 +64,6 @@ class SymbolCandles:
         """After a refresh: when every expected bar is there, nothing can be due before the next 15m boundary."""
         closed_by = now_ms - self._parameters.close_grace_ms
         is_complete = all(lane.series.is_complete(closed_by) for lane in self.lanes)
-        self._quiet_from_ms = now_ms
         self._quiet_until_ms = now_ms - closed_by % _STEP_MS + _STEP_MS if is_complete else now_ms
 
     def hydrate(self, timeframe: Timeframe, bars: Iterable[Bar], now_ms: int) -> int:

@@ -55,6 +55,9 @@ def _postgres_engine(url: URL) -> Engine:
         max_overflow=2,
         pool_pre_ping=True,
         pool_recycle=1800,
+        # one round trip per page of rows instead of one per row
+        executemany_mode="values_plus_batch",
+        executemany_batch_page_size=1000,
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_S,
             "application_name": "trading-bot",

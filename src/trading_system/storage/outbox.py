@@ -82,10 +82,16 @@ class Outbox:
         self._pending += len(rows) - lost
         self.dropped += lost
 
-    def batch(self, limit: int) -> list[OutboxRow]:
-        """The oldest `limit` rows."""
+    def batch(self, limit: int, characters_max: int = 1_000_000) -> list[OutboxRow]:
+        """The oldest rows: at most `limit`, and (but for the first) together at most `characters_max` of payload."""
         found = self._connection.execute("SELECT id, kind, at_us, payload FROM outbox ORDER BY id LIMIT ?", (limit,))
-        return [OutboxRow(i, kind, _from_us(at), payload) for i, kind, at, payload in found]
+        rows: list[OutboxRow] = []
+        for outbox_id, kind, at_us, payload in found:
+            characters_max -= len(payload)
+            if rows and characters_max < 0:
+                break
+            rows.append(OutboxRow(outbox_id, kind, _from_us(at_us), payload))
+        return rows
 
     def settle(self, ids: Iterable[int]) -> None:
         """Forget delivered rows."""

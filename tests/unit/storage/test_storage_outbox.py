@@ -33,6 +33,15 @@ def test_rows_wait_in_order_and_survive_a_restart(tmp_path: Path) -> None:
     assert again.batch(1)[0].at == AT
 
 
+def test_a_batch_is_bounded_in_rows_and_in_text_but_never_empty(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.db")
+    outbox.append([an_entry(n) for n in range(9)])
+
+    assert len(outbox.batch(4)) == 4
+    assert len(outbox.batch(9, characters_max=14)) == 2
+    assert len(outbox.batch(9, characters_max=1)) == 1
+
+
 def test_an_id_is_never_used_twice(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db")
     outbox.append([an_entry(1), an_entry(2)])
