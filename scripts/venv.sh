@@ -42,7 +42,7 @@ if [ "$(cat "$(stamp "$kind")" 2>/dev/null)" != "$(fingerprint "$lock")" ]; then
     start=$SECONDS
     # uv is quicker where it is found, but it does not read pip.conf: fall back to pip
     if ! { command -v uv >/dev/null && uv pip install -q --compile-bytecode --python "$python" --require-hashes -r "$lock" 2>/dev/null; }; then
-        "$python" -m pip install -q --disable-pip-version-check --no-input --require-hashes -r "$lock"
+        "$python" -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r "$lock"
     fi
     fingerprint "$lock" >"$(stamp "$kind")"
     if [ "$kind" = dev ]; then fingerprint requirements.lock >"$(stamp runtime)"; fi
