@@ -146,7 +146,8 @@ def allocate(
     items: everything that is or may become exposure, the holdings' own items included.
     """
     table = _Table(
-        items=tuple(items),
+        # sorted: 28-digit sums depend on their order in the last digit, and a plan must not
+        items=tuple(sorted(items, key=lambda item: (item.symbol, item.kind.value, item.direction.value, item.qty, item.entry_price))),
         clusters=tuple((h.symbol, h.cluster, h.direction) for h in holdings),
         holdings=tuple(sorted(holdings, key=lambda holding: _holding_rank(holding, limits))),
     )
@@ -169,7 +170,8 @@ def _dry_margin(candidate: Candidate, table: _Table, judge: Judge) -> Decimal | 
 def _candidate_rank(candidate: Candidate, value: Decimal, margin: Decimal | None) -> tuple[object, ...]:
     """Best first: value, then older signal, less margin, symbol. The rest only makes the order total."""
     signal = candidate.intent.signal
-    return (-value, signal.at_ms, margin is None, margin or Decimal(0), candidate.symbol, candidate.intent.position_id)
+    best_first = (-value, signal.at_ms, margin is None, margin or Decimal(0), candidate.symbol)
+    return (*best_first, candidate.direction.value, candidate.cluster, candidate.intent.position_id)
 
 
 def _holding_rank(holding: Holding, limits: AuctionLimits) -> tuple[object, ...]:

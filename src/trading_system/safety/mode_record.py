@@ -54,10 +54,13 @@ def decode_kill_record(raw: dict[str, Any]) -> KillRecord:
     """Inverse of `encode_kill_record`; ValueError on anything else."""
     try:
         _check_version(raw)
-        active, done = raw["is_active"], raw["cleanup_done"]
-        if not isinstance(active, bool) or not isinstance(done, bool):
-            raise TypeError("is_active and cleanup_done must be true or false")
-        return KillRecord(active, str(raw["reason"]), str(raw["by"]), _moment(raw["at"]), done)
+        return KillRecord(
+            is_active=_bool(raw["is_active"]),
+            reason=str(raw["reason"]),
+            by=str(raw["by"]),
+            at=_moment(raw["at"]),
+            cleanup_done=_bool(raw["cleanup_done"]),
+        )
     except (KeyError, TypeError) as error:
         raise ValueError(f"kill switch state does not fit: {error!r}") from error
 
@@ -77,6 +80,12 @@ def _halt(row: list[Any]) -> Halt:
     if not Mode(mode).is_halted:
         raise ValueError(f"a halt cannot have mode {mode!r}")
     return Halt(Mode(mode), Invariant(invariant), str(reason), str(by), _moment(since))
+
+
+def _bool(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"expected true or false, got {value!r}")
+    return value
 
 
 def _text(moment: datetime | None) -> str | None:
