@@ -142,7 +142,7 @@ class Tally:
     """Sums over the fills of one position. Quantities in base units, money in USD, all exact.
 
     adjusted: signed correction in the position's direction that no fill explains yet (`adjusted_price` each); a real fill
-    that turns up later replaces it. tp1_filled: part of `exited` that the first take-profit did.
+    that turns up later replaces it. tp1_filled, tp2_filled: parts of `exited` that the take-profits did.
     """
 
     entered: Decimal = ZERO
@@ -150,6 +150,7 @@ class Tally:
     exited: Decimal = ZERO
     exit_value: Decimal = ZERO
     tp1_filled: Decimal = ZERO
+    tp2_filled: Decimal = ZERO
     fees: Decimal = ZERO
     funding: Decimal = ZERO
     adjusted: Decimal = ZERO
@@ -367,6 +368,8 @@ class OwnOrder:
     filled_qty: Qty = NO_QTY
     """Sum of the booked fills."""
     last_fill_at: datetime | None = None
+    changed_at: datetime | None = None
+    """Market time of the newest news about its size or trigger; an older reading does not undo it."""
     amending: StopTarget | None = None
     """An amendment that was intended and has no known outcome."""
     cancel_requested_at: datetime | None = None

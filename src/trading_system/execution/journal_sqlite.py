@@ -23,7 +23,7 @@ _SCHEMA: Final = "CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, p
 
 
 class SqliteMedium:
-    """JournalMedium on a file. Opening checks the file's own integrity; JournalCorrupt when SQLite cannot trust it."""
+    """JournalMedium on a file. JournalCorrupt when SQLite cannot open it; damage further in shows when it is read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -44,12 +44,7 @@ class SqliteMedium:
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
         try:
-            connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-            connection.execute("PRAGMA synchronous=FULL")
-            synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
-            if mode != "wal" or synchronous != 2:
-                raise sqlite3.OperationalError(f"needs WAL and synchronous=FULL, has {mode} and {synchronous}")
+            _make_durable(connection)
             connection.execute(_SCHEMA)
         except BaseException:
             connection.close()
@@ -119,6 +114,16 @@ class SqliteMedium:
 
     def close(self) -> None:
         self._drop()
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
+    """Set the pragmas and read them back: a commit that returns must survive a power loss."""
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    connection.execute("PRAGMA synchronous=FULL")
+    synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
+    if mode != "wal" or synchronous != 2:
+        raise sqlite3.OperationalError(f"the journal needs WAL and synchronous=FULL, this file has {mode} and {synchronous}")
 
 
 def quarantine_journal(path: Path, now: datetime) -> tuple[Path, ...]:

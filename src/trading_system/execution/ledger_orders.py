@@ -93,6 +93,7 @@ def placed(state: LedgerState, event: ev.OrderPlaced) -> Changes:
         order,
         venue_order_id=event.venue_order_id,
         placed_at=order.placed_at if order.placed_at is not None else event.at,
+        changed_at=event.at if order.changed_at is None or qty != order.qty else order.changed_at,
         qty=qty,
         state=OrderState.LIVE if alive else order.state,
         end=None if revived else order.end,
@@ -131,7 +132,7 @@ def amend_intended(state: LedgerState, event: ev.AmendIntended) -> Changes:
         raise InvariantViolation(f"{order.client_order_id} is not a live stop of ours: it cannot be moved")
     if order.amending is not None:
         raise InvariantViolation(f"{order.client_order_id} has an amendment without an outcome")
-    return _with_position(state, replace(order, amending=StopTarget(event.qty, event.trigger_price)))
+    return _with_position(state, replace(order, amending=StopTarget(event.qty, event.trigger_price), changed_at=event.at))
 
 
 def amend_confirmed(state: LedgerState, event: ev.AmendConfirmed) -> Changes:
@@ -141,7 +142,7 @@ def amend_confirmed(state: LedgerState, event: ev.AmendConfirmed) -> Changes:
     qty = Qty(order.filled_qty + event.qty)
     if order.amending is None and order.qty == qty and order.trigger_price == event.trigger_price:
         return None
-    return _with_position(state, replace(order, qty=qty, trigger_price=event.trigger_price, amending=None))
+    return _with_position(state, replace(order, qty=qty, trigger_price=event.trigger_price, amending=None, changed_at=event.at))
 
 
 def amend_refused(state: LedgerState, event: ev.AmendRefused) -> Changes:

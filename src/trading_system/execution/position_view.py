@@ -1,0 +1,142 @@
+"""What a plan for one position is made from, besides the position itself; and the numbers it obeys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from itertools import pairwise
+from typing import Final
+
+from trading_system.domain.errors import ConfigError
+from trading_system.domain.orders import Direction, OrderPurpose
+from trading_system.domain.units import ZERO, Price, Qty, round_price_down, round_price_up
+
+
+TRAIL_LADDER: Final = (
+    (Decimal(0), Decimal("2.0")),
+    (Decimal(3), Decimal("1.8")),
+    (Decimal(5), Decimal("1.4")),
+    (Decimal(8), Decimal("1.0")),
+)
+
+
+class FinalTarget(Enum):
+    """What happens at the final target (in R)."""
+
+    NONE = "none"
+    TIGHTEN_TRAIL = "tighten_trail"
+    CLOSE_PARTIAL = "close_partial"
+    CLOSE_FULL = "close_full"
+
+
+@dataclass(frozen=True, slots=True)
+class PositionParameters:
+    """How positions are managed. Seconds ending in `_s` are process seconds; timedeltas are market time; ratios are fractions."""
+
+    entry_timeout: timedelta = timedelta(seconds=120)
+    entry_price_away: Decimal = Decimal("0.03")
+    entry_retries: int = 3
+    cancel_retry: timedelta = timedelta(seconds=10)
+    taker_fee: Decimal = Decimal("0.0005")
+    trail_ladder: tuple[tuple[Decimal, Decimal], ...] = TRAIL_LADDER
+    """(from R, multiple of ATR), R ascending, multiples descending."""
+    trail_move_min: Decimal = Decimal("0.001")
+    trailing_activation_atr_min: Decimal = ZERO
+    """ATR14(4h) as a fraction of mark below which nothing trails."""
+    final_target: FinalTarget = FinalTarget.NONE
+    final_target_r: Decimal = Decimal(3)
+    final_target_tighten: Decimal = Decimal("1.2")
+    final_target_share: Decimal = Decimal("0.5")
+    take_profit_distance_min: Decimal = Decimal("0.003")
+    take_profit_cooldown_s: float = 600.0
+    stop_retry_s: float = 5.0
+    adopted_stop_retry_s: float = 10.0
+    adopted_stop_distance: Decimal = Decimal("0.02")
+    naked_hard_s: float = 60.0
+    through_stop_s: float = 10.0
+    close_step_s: float = 2.0
+    close_widths: tuple[Decimal | None, ...] = (None, Decimal("0.02"), Decimal("0.04"), Decimal("0.08"))
+    """How far through mark each step of closing goes; None = market. The last one repeats."""
+
+    def __post_init__(self) -> None:
+        rungs = self.trail_ladder
+        if not rungs or rungs[0][0] != 0 or any(a[0] >= b[0] or a[1] < b[1] for a, b in pairwise(rungs)):
+            raise ConfigError(f"execution.trail_ladder must start at 0 R, rise in R and fall in multiples, was {rungs}")
+        if not self.close_widths:
+            raise ConfigError("execution.close_widths must name at least one step")
+        if not 0 < self.stop_retry_s < self.naked_hard_s:
+            raise ConfigError(f"execution.stop_retry_s ({self.stop_retry_s}) must be above 0 and below naked_hard_s ({self.naked_hard_s})")
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """One market as its position sees it now.
+
+    mark None = never seen. is_fresh: the quote passed the tick guard and is young, so stops may be tightened by it.
+    is_open: the venue executes orders there. atr_4h in price units. venue_qty: what the newest positions reading listed
+    (None = never read), taken at process time venue_read_s. liquidation_price only where somebody computed it.
+    """
+
+    mark: Price | None
+    is_fresh: bool
+    is_open: bool
+    quote_at: datetime | None
+    tick: Decimal
+    size_step: Decimal
+    size_min: Qty
+    atr_4h: Decimal | None = None
+    venue_qty: Qty | None = None
+    venue_read_s: float = -1.0
+    bid: Price | None = None
+    ask: Price | None = None
+    liquidation_price: Price | None = None
+    allow_take_profits: bool = True
+    """False while halted: stops stay and tighten, no take-profits."""
+
+    @property
+    def unit(self) -> Decimal:
+        """The smallest size an order may have, on the step."""
+        steps = -(-self.size_min // self.size_step)
+        return max(self.size_step, steps * self.size_step)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a plan remembers of one position from one moment to the next (process seconds). Lost at a restart, on purpose."""
+
+    naked_since_s: float | None = None
+    stop_tried_s: float | None = None
+    through_since_s: float | None = None
+    tp1_passed: int = 0
+    """Consecutive fresh quotes beyond the first target."""
+    tp1_quote_at: datetime | None = None
+    close_tried_s: float | None = None
+    take_profit_tried: tuple[tuple[OrderPurpose, float], ...] = field(default=())
+
+    def tried_take_profit(self, purpose: OrderPurpose) -> float | None:
+        """When that level was last looked at for placing."""
+        return next((at for known, at in self.take_profit_tried if known is purpose), None)
+
+    def with_take_profit(self, purpose: OrderPurpose, at: float) -> Watch:
+        others = tuple(pair for pair in self.take_profit_tried if pair[0] is not purpose)
+        return replace(self, take_profit_tried=(*others, (purpose, at)))
+
+
+NEW_WATCH: Final = Watch()
+
+
+def is_through(direction: Direction, mark: Decimal, stop: Decimal) -> bool:
+    """True when `mark` is at or beyond a stop on the losing side: the stop would fire at once."""
+    return mark <= stop if direction is Direction.LONG else mark >= stop
+
+
+def stop_on_tick(direction: Direction, price: Decimal, tick: Decimal) -> Price:
+    """Round a stop's trigger to the tick, to the side that does not increase the loss."""
+    return round_price_up(price, tick) if direction is Direction.LONG else round_price_down(price, tick)
+
+
+def exit_on_tick(direction: Direction, price: Decimal, tick: Decimal) -> Price:
+    """Round an exit's limit to the tick, to the side that surely executes."""
+    return round_price_down(price, tick) if direction is Direction.LONG else round_price_up(price, tick)

@@ -1,0 +1,146 @@
+"""The stop of one position: it covers every filled unit, follows the quantity, and converges to one order.
+
+The traps it avoids: a stop frozen at the size of the first partial fill, a search for another price when the market is
+already past the wanted one, and two leftovers of a failed cancel that are then both removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from trading_system.domain.actions import Action, BeginClose, CancelOrder, MoveStop, PlaceStop
+from trading_system.domain.orders import ClientOrderId, Direction, OrderPurpose
+from trading_system.domain.positions import CloseReason, OrderState, OwnOrder, Position, PositionState
+from trading_system.domain.units import ZERO, Price, Qty, floor_to_step
+from trading_system.execution.position_view import MarketView, PositionParameters, Watch, is_through, stop_on_tick
+
+
+def emergency_stop(
+    direction: Direction, entry: Decimal, mark: Decimal, tick: Decimal, distance: Decimal, liquidation: Decimal | None
+) -> Price:
+    """Trigger for a position found without a stop: `distance` beyond the worse of entry and mark, well before liquidation.
+
+    The stop keeps at least 25 % of the way from liquidation to mark, and never lies at or past mark.
+    """
+    if direction is Direction.LONG:
+        price = min(entry, mark) * (1 - distance)
+        if liquidation is not None and liquidation < mark:
+            price = max(price, liquidation + (mark - liquidation) / 4)
+    else:
+        price = max(entry, mark) * (1 + distance)
+        if liquidation is not None and liquidation > mark:
+            price = min(price, liquidation - (liquidation - mark) / 4)
+    rounded = stop_on_tick(direction, price, tick)
+    # a coarse tick may have rounded it through the mark
+    return Price(rounded - tick * direction.sign) if is_through(direction, mark, rounded) else rounded
+
+
+def plan_stop(
+    position: Position,
+    orders: Mapping[ClientOrderId, OwnOrder],
+    view: MarketView,
+    watch: Watch,
+    params: PositionParameters,
+    now_s: float,
+) -> tuple[tuple[Action, ...], Watch]:
+    """Actions that make the live stops cover the quantity at the wanted trigger; `now_s` in process seconds."""
+    qty = position.qty
+    live = [o for o in orders.values() if o.purpose is OrderPurpose.STOP and o.state is OrderState.LIVE and o.protects > 0]
+    own = [order for order in live if not order.is_foreign]
+    covered = sum((order.protects for order in live), ZERO)
+    if covered >= qty:
+        if watch.naked_since_s is not None or watch.stop_tried_s is not None:
+            watch = replace(watch, naked_since_s=None, stop_tried_s=None)
+        return _keep(position, own, covered, view), watch
+    if watch.naked_since_s is None:
+        watch = replace(watch, naked_since_s=now_s)
+    give_up = _give_up(position, view, watch, params, now_s)
+    if give_up is not None:
+        return (give_up,), watch
+    if watch.stop_tried_s is None and any(o.purpose is OrderPurpose.STOP and o.is_uncertain for o in orders.values()):
+        # an attempt of an earlier process, or one made outside a plan: give it the time any attempt gets
+        return (), replace(watch, stop_tried_s=now_s)
+    missing = floor_to_step(qty - covered, view.size_step)
+    retry_s = params.stop_retry_s if position.is_own else params.adopted_stop_retry_s
+    if missing <= 0 or _is_waiting(orders, watch, retry_s, now_s):
+        return (), watch
+    trigger = _trigger(position, view, params)
+    if trigger is None:
+        return (), watch
+    watch = replace(watch, stop_tried_s=now_s)
+    movable = [order for order in own if order.amending is None]
+    if movable:
+        main = movable[-1]
+        return (MoveStop(position.position_id, main.client_order_id, Qty(main.remaining + missing), trigger, "position grew"),), watch
+    return (PlaceStop(position.position_id, Qty(missing), trigger, f"{qty - covered} of {qty} without a stop"),), watch
+
+
+def _is_waiting(orders: Mapping[ClientOrderId, OwnOrder], watch: Watch, retry_s: float, now_s: float) -> bool:
+    """True while an earlier attempt may still come to life, or was refused a moment ago.
+
+    A second reduce-only stop is harmless, a gap is not: so never for long.
+    """
+    stops = [order for order in orders.values() if order.purpose is OrderPurpose.STOP]
+    hangs = any(order.is_uncertain or order.amending is not None for order in stops)
+    if watch.stop_tried_s is None or now_s - watch.stop_tried_s >= retry_s:
+        return False
+    return hangs or not any(order.state is OrderState.LIVE for order in stops)
+
+
+def _give_up(position: Position, view: MarketView, watch: Watch, params: PositionParameters, now_s: float) -> BeginClose | None:
+    """Close a position of ours that cannot be protected: refused for X_hard, or the market is past its stop already."""
+    if not position.is_own or not view.is_open or position.state is PositionState.CLOSING:
+        return None
+    if view.mark is not None and view.is_fresh and is_through(position.direction, view.mark, position.stop_wanted):
+        evidence = f"mark {view.mark} is past the wanted stop {position.stop_wanted} and {position.qty} is uncovered"
+        return BeginClose(position.position_id, CloseReason.THROUGH_STOP, evidence)
+    naked_s = 0.0 if watch.naked_since_s is None else now_s - watch.naked_since_s
+    if naked_s >= params.naked_hard_s:
+        return BeginClose(position.position_id, CloseReason.STOP_REFUSED, f"no stop could be placed for {naked_s:.0f} s")
+    return None
+
+
+def _trigger(position: Position, view: MarketView, params: PositionParameters) -> Price | None:
+    wanted = stop_on_tick(position.direction, position.stop_wanted, view.tick)
+    mark = view.mark
+    if mark is None or not is_through(position.direction, mark, wanted):
+        return wanted
+    entry = position.average_entry
+    if position.is_own and position.state is not PositionState.CLOSING:
+        # the market is (or seems, by a doubtful quote) past it; where it cannot execute, the wanted stop is still the right one
+        return wanted
+    return emergency_stop(
+        position.direction,
+        mark if entry is None else entry,
+        mark,
+        view.tick,
+        params.adopted_stop_distance,
+        view.liquidation_price,
+    )
+
+
+def _keep(position: Position, own: list[OwnOrder], covered: Decimal, view: MarketView) -> tuple[Action, ...]:
+    """Everything is covered: converge to one stop of ours, with the right size and trigger."""
+    if not own or any(order.amending is not None for order in own):
+        return ()
+    newest = own[-1]
+    foreign = covered - sum((order.protects for order in own), ZERO)
+    needed = max(ZERO, position.qty - foreign)
+    if needed <= 0:
+        return ()
+    if len(own) > 1 and newest.protects >= needed:
+        evidence = f"{newest.client_order_id} rests and covers {newest.protects} of {position.qty}"
+        return tuple(CancelOrder(position.position_id, o.client_order_id, "one stop is enough", evidence) for o in own[:-1])
+    wanted = stop_on_tick(position.direction, position.stop_wanted, view.tick)
+    if position.state is PositionState.CLOSING or newest.trigger_price is None:
+        wanted = newest.trigger_price if newest.trigger_price is not None else wanted
+    elif view.mark is not None and is_through(position.direction, view.mark, wanted):
+        wanted = newest.trigger_price  # moving it there would fire it; being through it is judged elsewhere
+    elif (wanted - newest.trigger_price) * position.direction.sign < 0:
+        wanted = newest.trigger_price  # never away from profit
+    if newest.remaining == needed and newest.trigger_price == wanted:
+        return ()
+    why = "stop to the wanted price" if newest.trigger_price != wanted else "size follows the position"
+    return (MoveStop(position.position_id, newest.client_order_id, Qty(needed), wanted, why),)
