@@ -20,10 +20,8 @@ class Timeframe(Enum):
     H4 = "4h"
     D1 = "1d"
 
-    @property
-    def ms(self) -> int:
-        """Length in milliseconds."""
-        return _TIMEFRAME_MS[self]
+    ms: int
+    """Length in milliseconds. A plain attribute, not a look-up by member: hot loops ask for it at every bar."""
 
     def open_of(self, at_ms: int) -> int:
         """Open time (ms) of the bar that contains `at_ms`. All frames open at multiples of their length from the epoch."""
@@ -34,7 +32,7 @@ class Timeframe(Enum):
         return self.open_of(now_ms) - self.ms
 
 
-_TIMEFRAME_MS = {Timeframe.M15: 900_000, Timeframe.H1: 3_600_000, Timeframe.H4: 14_400_000, Timeframe.D1: 86_400_000}
+Timeframe.M15.ms, Timeframe.H1.ms, Timeframe.H4.ms, Timeframe.D1.ms = 900_000, 3_600_000, 14_400_000, 86_400_000
 
 
 class Bar(NamedTuple):
