@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import ccxt.async_support as ccxt_async
-from fakes.scripted_market import START_MS, ScriptedMarket, a_market
 
+from fakes.scripted_market import START_MS, ScriptedMarket, a_market
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.kraken_server.auth import Credentials
 from trading_system.sim.kraken_server.recovery import resumed

@@ -10,8 +10,9 @@ from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import iso
 from trading_system.sim.kraken_server.envelope import Payload, RequestRefused
 from trading_system.sim.kraken_server.params import Params
-from trading_system.sim.kraken_server.rest_public import FEE_SCHEDULE_UID, known_market
+from trading_system.sim.kraken_server.rest_public import known_market
 from trading_system.sim.kraken_server.rows_account import accounts_row, open_position_row
+from trading_system.sim.kraken_server.rows_market import FEE_SCHEDULE_UID
 from trading_system.sim.kraken_server.rows_order import fill_row, open_order_row, status_row
 
 _VOLUME_DAYS_MS = 30 * 86_400_000

@@ -5,13 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from trading_system.sim.kraken_server.desk import Desk, uid_of
+from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import iso_seconds
 from trading_system.sim.kraken_server.envelope import BadRequest, Payload
 from trading_system.sim.kraken_server.params import Params
-from trading_system.sim.kraken_server.rows_market import index_row, instrument_row, is_tradeable, ticker_row, trade_row
+from trading_system.sim.kraken_server.rows_market import FEE_SCHEDULE_UID, index_row, instrument_row, is_tradeable, ticker_row, trade_row
 
-FEE_SCHEDULE_UID: Final = uid_of("fee schedule", "linear")
 # maker and taker in percent by 30-day USD volume (Kraken support page on futures fees)
 _FEE_TIERS: Final = (
     (0, "0.02", "0.05"),

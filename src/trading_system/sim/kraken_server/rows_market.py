@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from trading_system.domain.market import Instrument
 from trading_system.domain.symbols import base_of
 from trading_system.domain.units import BPS, to_ms
+from trading_system.sim.kraken_server.desk import uid_of
 from trading_system.sim.kraken_server.encoding import iso, iso_seconds
 from trading_system.sim.model import MarketMode, QuoteRow, TradeRow
 
-_PERCENT = Decimal("0.01")
+FEE_SCHEDULE_UID: Final = uid_of("fee schedule", "linear")
+_PERCENT: Final = Decimal("0.01")
 
 
 def size_precision(step: Decimal) -> int:
@@ -53,6 +55,7 @@ def instrument_row(instrument: Instrument, mode: MarketMode, mid: Decimal, categ
         "contractValueTradePrecision": size_precision(instrument.size_step),
         "minimumTradeSize": instrument.size_min,
         "postOnly": mode is MarketMode.POST_ONLY,
+        "feeScheduleUid": FEE_SCHEDULE_UID,
         "mtf": False,
         "base": base,
         "quote": "USD",
