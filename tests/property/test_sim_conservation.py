@@ -1,0 +1,168 @@
+"""What the exchange model must never do, under random orders on random paths."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim_builders import BTC, DOGE, D, ScriptedPath, Venue
+from trading_system.domain.orders import Side
+from trading_system.sim.codec import to_json
+from trading_system.sim.model import CancelRequest, EditRequest, FillFeed, MarketMode, OrderFeed
+from trading_system.sim.position import apply_fill
+
+TICK = {BTC: D(100), DOGE: D("0.001")}
+MID = {BTC: D(80_000), DOGE: D("0.1")}
+UNIT = {BTC: D("0.05"), DOGE: D(20_000)}
+
+orders = st.tuples(
+    st.just("send"),
+    st.sampled_from(["lmt", "post", "ioc", "fok", "mkt", "stp", "take_profit"]),
+    st.sampled_from(["buy", "sell"]),
+    st.sampled_from([BTC, DOGE]),
+    st.integers(1, 8),  # size in units
+    st.integers(-12, 12),  # price in ticks from the first mid
+    st.booleans(),  # reduce only
+    st.sampled_from(["mark", "last", "index"]),
+)
+moves = st.tuples(st.just("move"), st.integers(0, 1), st.integers(-25, 25), st.booleans(), st.integers(1, 2_000))
+others = st.one_of(
+    st.tuples(st.just("edit"), st.integers(0, 20), st.integers(1, 8), st.integers(-12, 12)),
+    st.tuples(st.just("cancel"), st.integers(0, 20)),
+    st.tuples(st.just("mode"), st.sampled_from(list(MarketMode)[:4])),
+)
+scripts = st.lists(st.one_of(orders, moves, moves, others), min_size=3, max_size=60)
+
+
+def play(script: list[tuple[Any, ...]]) -> Venue:
+    """Run a script, checking after every step."""
+    venue = Venue(ScriptedPath(), deposit_usd=D(3_000))
+    for step in script:
+        act(venue, step)
+        check_now(venue)
+    return venue
+
+
+def act(venue: Venue, step: tuple[Any, ...]) -> None:
+    resting = venue.exchange.open_orders()
+    match step:
+        case ("send", kind, side, symbol, units, ticks, reduce_only, signal):
+            price = str(MID[symbol] + ticks * TICK[symbol])
+            needs_limit = kind in ("lmt", "post", "ioc", "fok")
+            more = {"limit_price": price} if needs_limit else {"stop_price": price, "trigger_signal": signal} if kind != "mkt" else {}
+            before = venue.position(symbol)
+            venue.send(kind, side, str(units * UNIT[symbol]), symbol, reduce_only=reduce_only, **more)
+            if reduce_only and kind not in ("stp", "take_profit"):
+                after = venue.position(symbol)
+                assert abs(after) <= abs(before)
+                assert after * before >= 0
+        case ("move", market, ticks, continuous, seconds):
+            symbol = (BTC, DOGE)[market]
+            venue.price(float(MID[symbol] + ticks * TICK[symbol]), market=market, continuous=continuous, seconds=seconds)
+        case ("edit", which, units, ticks) if resting:
+            order = resting[which % len(resting)]
+            price = MID[order.symbol] + ticks * TICK[order.symbol]
+            limit, stop = (None, price) if order.is_trigger else (price, None)
+            venue.exchange.edit(EditRequest(order.order_id, size=units * UNIT[order.symbol], limit_price=limit, stop_price=stop))
+        case ("cancel", which) if resting:
+            venue.exchange.cancel(CancelRequest(resting[which % len(resting)].order_id))
+        case ("mode", mode):
+            venue.exchange.set_mode(BTC, mode)
+
+
+def check_now(venue: Venue) -> None:
+    exchange = venue.exchange
+    for symbol in (BTC, DOGE):
+        book = exchange.book(symbol)
+        assert all(a[0] > b[0] for a, b in zip(book.bids, book.bids[1:], strict=False))
+        assert all(a[0] < b[0] for a, b in zip(book.asks, book.asks[1:], strict=False))
+        assert not book.bids or not book.asks or book.bids[0][0] < book.asks[0][0]
+        assert all(size > 0 for _, size in (*book.bids, *book.asks))
+    account = exchange.account()
+    if not exchange.positions():
+        assert account.balance >= 0
+    for order in exchange.open_orders():
+        assert 0 <= order.filled < order.quantity
+        if order.reduce_only and not order.is_trigger:
+            assert order.unfilled <= max(D(0), -venue.position(order.symbol) * order.side.sign)
+
+
+def check_books(venue: Venue) -> None:
+    exchange = venue.exchange
+    size: dict[str, Decimal] = defaultdict(Decimal)
+    cost: dict[str, Decimal] = defaultdict(Decimal)
+    cash = D(3_000)
+    per_order: dict[str, Decimal] = defaultdict(Decimal)
+    for fill in exchange.executions():
+        signed = fill.size * fill.side.sign
+        size[fill.symbol], cost[fill.symbol], realised = apply_fill(size[fill.symbol], cost[fill.symbol], signed, fill.price)
+        cash += realised - fill.fee_paid
+        per_order[fill.order_id] += fill.size
+        assert fill.remaining >= 0
+    cash += sum((entry.realized_funding or D(0) for entry in exchange.account_log()), D(0))
+    assert exchange.account().balance == cash
+    assert {row.symbol: (row.size if row.is_long else -row.size) for row in exchange.positions()} == {s: q for s, q in size.items() if q}
+    # with open cost added back, money is exactly deposits + trade cash flows - fees + funding
+    flows = sum((-fill.size * fill.side.sign * fill.price - fill.fee_paid for fill in exchange.executions()), D(3_000))
+    funding = sum((entry.realized_funding or D(0) for entry in exchange.account_log()), D(0))
+    assert exchange.account().balance - sum(cost.values(), D(0)) == flows + funding
+    seen: dict[str, Decimal] = {}
+    for event in venue.events:
+        if isinstance(event, OrderFeed):
+            seen[event.order.order_id] = max(seen.get(event.order.order_id, D(0)), event.order.quantity)
+    assert all(per_order[order_id] <= total for order_id, total in seen.items())
+
+
+@settings(max_examples=120, deadline=None)
+@given(scripts)
+def test_money_positions_and_books_are_conserved_under_any_order_flow(script: list[tuple[Any, ...]]) -> None:
+    check_books(play(script))
+
+
+@settings(max_examples=40, deadline=None)
+@given(scripts)
+def test_the_same_script_gives_the_same_events_and_the_command_log_rebuilds_it(script: list[tuple[Any, ...]]) -> None:
+    one, other = play(script), play(script)
+    assert [to_json(event) for event in one.events] == [to_json(event) for event in other.events]
+
+    path = ScriptedPath()
+    path.script = list(one.path.script)
+    rebuilt = Venue(path, deposit_usd=D(3_000)).exchange
+    for record in one.commits:
+        rebuilt.apply_commit(record)
+    rebuilt.advance_to(one.exchange.now_ms)
+    assert [to_json(row) for row in rebuilt.executions()] == [to_json(row) for row in one.exchange.executions()]
+    assert rebuilt.account() == one.exchange.account()
+    assert rebuilt.open_orders() == one.exchange.open_orders()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(moves, min_size=1, max_size=30), st.sampled_from(["buy", "sell"]), st.integers(1, 20))
+def test_liquidation_never_leaves_negative_equity(path: list[tuple[Any, ...]], side: str, units: int) -> None:
+    venue = Venue(ScriptedPath(), deposit_usd=D(1_000))
+    venue.send("mkt", side, str(units * D("0.02")))
+    for step in path:
+        act(venue, step)
+        account = venue.exchange.account()
+        assert account.margin_equity >= 0
+        assert not venue.exchange.positions() or account.margin_equity >= account.maintenance_margin
+
+
+@settings(max_examples=60, deadline=None)
+@given(scripts)
+def test_a_reduce_only_fill_never_grows_or_flips_a_position(script: list[tuple[Any, ...]]) -> None:
+    venue = play(script)
+    only_reducing = {event.order.order_id: event.order.reduce_only for event in venue.events if isinstance(event, OrderFeed)}
+    size: dict[str, Decimal] = defaultdict(Decimal)
+    for event in venue.events:
+        if isinstance(event, FillFeed):
+            fill = event.fill
+            before = size[fill.symbol]
+            size[fill.symbol] += fill.size * (1 if fill.side is Side.BUY else -1)
+            if only_reducing.get(fill.order_id):
+                assert abs(size[fill.symbol]) < abs(before)
+                assert size[fill.symbol] * before >= 0
