@@ -21,6 +21,7 @@ KeyPath: TypeAlias = tuple[str, ...]
 SIZE_MAX: Final = 256 * 1024
 DEPTH_MAX: Final = 12
 NODES_MAX: Final = 20_000
+_QUOTED: Final = ("'", '"', "|", ">")
 EXPANDED: Final = "(from a ${VARIABLE})"
 _VARIABLE: Final = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
@@ -81,7 +82,7 @@ class _Reader:
             text = expand(text, self.env, self._at(node))
             self.expanded.add(path)
             # an unquoted ${PORT} is meant as the number it expands to
-            if node.style is None:
+            if node.style not in _QUOTED:
                 return scalar_of(text, self._at(node))
         return _typed(text, tag, self._at(node))
 
