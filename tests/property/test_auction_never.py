@@ -26,14 +26,15 @@ EQUITY = D("10000")
 
 @st.composite
 def rooms(draw: st.DrawFn) -> tuple[list[Candidate], list[Holding], list[ExposureItem]]:
-    held = draw(st.lists(st.sampled_from(NAMES), max_size=9, unique=True))
+    fewest = draw(st.sampled_from([0, 4, 8]))  # a full house is where replacements happen
+    held = draw(st.lists(st.sampled_from(NAMES), min_size=fewest, max_size=9, unique=True))
     holdings, items = [], []
     for name in held:
         direction = draw(st.sampled_from(Direction))
         item = an_item(
             str(name),
             direction,
-            qty=str(draw(st.integers(1, 90))),
+            qty=str(draw(st.sampled_from([1, 5, 60]))),
             entry=str(100 - direction.sign),
             stop=str(100 - direction.sign * draw(st.sampled_from([D("0.5"), D("1.5")]))),
         )
@@ -43,10 +44,10 @@ def rooms(draw: st.DrawFn) -> tuple[list[Candidate], list[Holding], list[Exposur
                 position_id=PositionId(f"{name}-1"),
                 symbol=name,
                 direction=direction,
-                cluster=draw(st.sampled_from("XY")),
-                entry_score=D(draw(st.integers(20, 100))),
+                cluster=draw(st.sampled_from("XXY")),
+                entry_score=D(draw(st.integers(60, 100))),
                 open_r=draw(st.decimals("-1", "3", places=1)),
-                opened_at=NOW - timedelta(minutes=draw(st.integers(0, 60))),
+                opened_at=NOW - timedelta(minutes=draw(st.sampled_from([14, 15, 60, 600]))),
                 planned_margin=item.planned_margin,
                 is_protected=draw(st.sampled_from([True, True, True, False])),
                 is_closing=draw(st.sampled_from([False, False, False, True])),

@@ -69,19 +69,34 @@ jumps = st.integers(-20 * 86_400, 20 * 86_400)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(jumps, min_size=1, max_size=6), st.integers(0, 86_399))
-def test_no_tour_of_the_clock_that_comes_back_on_the_same_day_lifts_a_stop(tour: list[int], second: int) -> None:
+@given(jumps, jumps, st.integers(0, 86_399))
+def test_no_tour_of_the_clock_lifts_a_stop_of_the_day_it_comes_back_to(first: int, second: int, back: int) -> None:
     start = START + timedelta(days=2)
     state: LossState | None = None
     for at, equity in ((start, D(1000)), (start + timedelta(seconds=1), D(925))):
         seen = observe(state, EquityReading(at, equity, equity, equity), LIMITS)
         assert seen is not None
         state = seen.state
-    for jump in tour[:2]:  # more distinct false dates than are remembered may be forgotten
+    for jump in (first, second, back):
         seen = observe(state, EquityReading(start + timedelta(seconds=jump), D(925), D(925), D(925)), LIMITS)
         assert seen is not None
         state = seen.state
-    seen = observe(state, EquityReading(start + timedelta(seconds=second), D(925), D(925), D(925)), LIMITS)
 
-    assert seen is not None
     assert (seen.standing.is_day_stopped, seen.standing.is_week_stopped, seen.standing.day_pnl) == (True, True, D(-75))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 20 * 86_400), min_size=1, max_size=6))
+def test_a_clock_that_only_runs_backwards_never_lifts_a_stop(jumps_back: list[int]) -> None:
+    at, state = START + timedelta(days=2, seconds=1), None
+    for moment, equity in ((at - timedelta(seconds=1), D(1000)), (at, D(925))):
+        seen = observe(state, EquityReading(moment, equity, equity, equity), LIMITS)
+        assert seen is not None
+        state = seen.state
+    for jump in jumps_back:
+        at -= timedelta(seconds=jump)
+        seen = observe(state, EquityReading(at, D(925), D(925), D(925)), LIMITS)
+        assert seen is not None
+        state = seen.state
+
+        assert (seen.standing.is_day_stopped, seen.standing.is_week_stopped, seen.standing.day_pnl) == (True, True, D(-75))

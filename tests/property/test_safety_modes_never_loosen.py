@@ -16,13 +16,16 @@ from trading_system.safety.mode_record import decode_mode_state, encode_mode_sta
 from trading_system.safety.modes import Halt, ModeRules, ModeState, advance, halt
 
 START = datetime(2025, 3, 3, tzinfo=UTC)
-verdicts = st.lists(st.builds(Verdict, st.sampled_from(Invariant), st.sampled_from(Level)), max_size=5, unique_by=lambda v: v.invariant)
+anything = st.lists(st.builds(Verdict, st.sampled_from(Invariant), st.sampled_from(Level)), max_size=3, unique_by=lambda v: v.invariant)
+margin = st.builds(Verdict, st.just(Invariant.MARGIN_UTILIZATION), st.sampled_from(Level))
+# mostly margin coming and going, so that recoveries happen and run into their daily limit
+verdicts = st.one_of(st.just([]), st.just([]), margin.map(lambda v: [v]), margin.map(lambda v: [v]), anything)
 steps = st.lists(
     st.tuples(
         st.integers(-100, 7200),  # seconds, also backwards
         verdicts,
-        st.sampled_from([None, None, None, "operator"]),
-        st.sampled_from([None, D("0.5"), D("0.85"), D("0.99")]),
+        st.sampled_from([None] * 20 + ["operator"]),
+        st.sampled_from([D("0.5"), D("0.5"), D("0.5"), D("0.85"), None]),
     ),
     max_size=40,
 )

@@ -90,7 +90,7 @@ def advance(state: ModeState, verdicts: Sequence[Verdict], now: datetime, rules:
 def _aged(cause: Cause, is_bad: bool, now: datetime) -> Cause:
     if is_bad or not cause.invariant.clears_by_itself:
         return replace(cause, clear_since=None)
-    # a clock stepped back must not make the clear time look longer than it was
+    # after a clock stepped back the minute is counted from the new now, not from a time still to come
     since = now if cause.clear_since is None else min(cause.clear_since, now)
     return replace(cause, clear_since=since)
 
