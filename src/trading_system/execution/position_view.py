@@ -13,7 +13,6 @@ from trading_system.domain.errors import ConfigError
 from trading_system.domain.orders import Direction, OrderPurpose
 from trading_system.domain.units import ZERO, Price, Qty, round_price_down, round_price_up
 
-
 TRAIL_LADDER: Final = (
     (Decimal(0), Decimal("2.0")),
     (Decimal(3), Decimal("1.8")),

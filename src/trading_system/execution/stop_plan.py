@@ -50,10 +50,9 @@ def plan_stop(
     live = [o for o in orders.values() if o.purpose is OrderPurpose.STOP and o.state is OrderState.LIVE and o.protects > 0]
     own = [order for order in live if not order.is_foreign]
     covered = sum((order.protects for order in live), ZERO)
+    retry_s = params.stop_retry_s if position.is_own else params.adopted_stop_retry_s
     if covered >= qty:
-        if watch.naked_since_s is not None or watch.stop_tried_s is not None:
-            watch = replace(watch, naked_since_s=None, stop_tried_s=None)
-        return _keep(position, own, covered, view), watch
+        return _plan_covered(position, own, covered, view, watch, retry_s, now_s)
     if watch.naked_since_s is None:
         watch = replace(watch, naked_since_s=now_s)
     give_up = _give_up(position, view, watch, params, now_s)
@@ -63,7 +62,6 @@ def plan_stop(
         # an attempt of an earlier process, or one made outside a plan: give it the time any attempt gets
         return (), replace(watch, stop_tried_s=now_s)
     missing = floor_to_step(qty - covered, view.size_step)
-    retry_s = params.stop_retry_s if position.is_own else params.adopted_stop_retry_s
     if missing <= 0 or _is_waiting(orders, watch, retry_s, now_s):
         return (), watch
     trigger = _trigger(position, view, params)
@@ -75,6 +73,20 @@ def plan_stop(
         main = movable[-1]
         return (MoveStop(position.position_id, main.client_order_id, Qty(main.remaining + missing), trigger, "position grew"),), watch
     return (PlaceStop(position.position_id, Qty(missing), trigger, f"{qty - covered} of {qty} without a stop"),), watch
+
+
+def _plan_covered(
+    position: Position, own: list[OwnOrder], covered: Decimal, view: MarketView, watch: Watch, retry_s: float, now_s: float
+) -> tuple[tuple[Action, ...], Watch]:
+    """Nothing is naked: tidy up, but never more often than a refused attempt may be repeated."""
+    if watch.naked_since_s is not None:
+        watch = replace(watch, naked_since_s=None, stop_tried_s=None)
+    actions = _keep(position, own, covered, view)
+    if not actions:
+        return (), watch if watch.stop_tried_s is None else replace(watch, stop_tried_s=None)
+    if watch.stop_tried_s is not None and now_s - watch.stop_tried_s < retry_s:
+        return (), watch
+    return actions, replace(watch, stop_tried_s=now_s)
 
 
 def _is_waiting(orders: Mapping[ClientOrderId, OwnOrder], watch: Watch, retry_s: float, now_s: float) -> bool:
