@@ -39,7 +39,7 @@ def entry_plan_of(approved: Approved, now: datetime) -> EntryPlan:
         lineage=Lineage.INTENT,
         planned_at=now,
         qty=approved.qty,
-        reference_price=approved.reference_price,
+        reference_price=approved.mark_price,
         stop_price=approved.stop_price,
         limit_price=approved.limit_price,
         take_profits=approved.take_profits,
