@@ -1,32 +1,44 @@
-"""`/_sim/state` and `/_sim/log`: the exchange's truth as JSON, for checkers on the same machine. Not part of the venue's protocol."""
+"""`/_sim/…`: the exchange's truth as JSON, and its levers, for checkers on the same machine. Not part of the venue's protocol.
+
+GET  /_sim/state    account, positions, orders, fills, modes, budgets, faults that struck
+GET  /_sim/log      requests and answers with seq and time (after_seq, limit)
+POST /_sim/faults   {"kind": …, "path": "sendorder", "count": 1, "skip": 0, "delay_s": 0}
+POST /_sim/mode     {"symbol": "PF_XBTUSD", "mode": "post_only"}
+POST /_sim/feeds    {"action": "drop"}: cut every WebSocket
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
+
+import msgspec
+from aiohttp import web
 
 from trading_system.sim.codec import to_json
 from trading_system.sim.kraken_server.desk import Desk
-from trading_system.sim.kraken_server.encoding import iso
+from trading_system.sim.kraken_server.encoding import encode, iso
+from trading_system.sim.kraken_server.envelope import RequestRefused
+from trading_system.sim.kraken_server.faults import Faults, fault_of
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.request_log import RequestLog
+from trading_system.sim.model import MarketMode
 
 FILLS_MAX: Final = 5_000
 
 
-def state_payload(desk: Desk, speed: float, points_left: dict[str, float]) -> dict[str, Any]:
+def state_payload(desk: Desk) -> dict[str, Any]:
     """Everything about the account now. Decimals are text here, exact."""
     exchange = desk.exchange
     fills = list(exchange.executions())[-FILLS_MAX:]
     return {
         "market_ms": exchange.now_ms,
         "serverTime": iso(exchange.now_ms),
-        "speed": speed,
         "account": to_json(exchange.account()),
         "positions": [to_json(row) for row in exchange.positions()],
         "orders": [to_json(row) for row in exchange.open_orders()],
         "fills": [to_json(row) for row in fills],
         "modes": {symbol: exchange.mode(symbol).value for symbol in exchange.symbols()},
-        "points_left": points_left,
     }
 
 
@@ -34,3 +46,58 @@ def log_payload(log: RequestLog, params: Params) -> dict[str, Any]:
     """The request log after `after_seq` (default all), at most `limit` rows."""
     rows = log.rows(params.integer("after_seq", least=0) or 0, params.integer("limit", least=1) or 20_000)
     return {"requests": rows, "public_requests": log.public_count}
+
+
+class Inspection:
+    """The pages. `facts` adds what only the server knows; `publish` follows every change; `drop_feeds` cuts the WebSockets."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        log: RequestLog,
+        faults: Faults,
+        facts: Callable[[], dict[str, Any]],
+        publish: Callable[[], None],
+        drop_feeds: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._desk = desk
+        self._log = log
+        self._faults = faults
+        self._facts = facts
+        self._publish = publish
+        self._drop_feeds = drop_feeds
+
+    def register(self, app: web.Application) -> None:
+        app.router.add_get("/_sim/{page}", self._read)
+        app.router.add_post("/_sim/{page}", self._change)
+
+    async def _read(self, request: web.Request) -> web.Response:
+        match request.match_info["page"]:
+            case "state":
+                payload = state_payload(self._desk) | self._facts() | {"faults_struck": dict(self._faults.struck)}
+            case "log":
+                try:
+                    payload = log_payload(self._log, Params.of_request(request.query_string, ""))
+                except RequestRefused as refused:
+                    return web.Response(status=400, text=refused.error)
+            case _:
+                return web.Response(status=404, text="pages to read: state, log")
+        return web.Response(body=encode(payload), content_type="application/json")
+
+    async def _change(self, request: web.Request) -> web.Response:
+        page = request.match_info["page"]
+        try:
+            row = msgspec.json.decode(await request.read(), type=dict[str, Any])
+            match page:
+                case "faults":
+                    self._faults.add(fault_of(row))
+                case "mode":
+                    self._desk.exchange.set_mode(row["symbol"], MarketMode(row["mode"]))
+                case "feeds":
+                    await self._drop_feeds()
+                case _:
+                    return web.Response(status=404, text="levers: faults, mode, feeds")
+        except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError) as error:
+            return web.Response(status=400, text=f"{page}: {error}")
+        self._publish()
+        return web.json_response({"result": "success"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
@@ -11,16 +12,15 @@ from trading_system.domain.protocols import Clock
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.kraken_server.auth import Credentials, check_credentials
 from trading_system.sim.kraken_server.desk import Desk, Preferences, account_uid
-from trading_system.sim.kraken_server.encoding import encode
-from trading_system.sim.kraken_server.envelope import RequestRefused
+from trading_system.sim.kraken_server.faults import Faults
 from trading_system.sim.kraken_server.feed_hub import FeedHub
-from trading_system.sim.kraken_server.inspection import log_payload, state_payload
-from trading_system.sim.kraken_server.params import Params
+from trading_system.sim.kraken_server.inspection import Inspection
 from trading_system.sim.kraken_server.pump import MarketPump
 from trading_system.sim.kraken_server.rate_budget import RateBudget
 from trading_system.sim.kraken_server.recovery import Keeper, restored_preferences
 from trading_system.sim.kraken_server.request_log import RequestLog
-from trading_system.sim.kraken_server.routes import Api, ApiRequest
+from trading_system.sim.kraken_server.rest_shell import RestShell
+from trading_system.sim.kraken_server.routes import Api
 from trading_system.sim.kraken_server.state_file import StateFile
 from trading_system.sim.kraken_server.websocket import FeedServer, StartTask
 
@@ -49,6 +49,7 @@ class KrakenServer:
         self.exchange = exchange
         self.credentials = credentials
         self.log = RequestLog()
+        self.faults = Faults()
         self.address = Address("", 0)
         self._clock = clock
         self._state = state
@@ -64,8 +65,9 @@ class KrakenServer:
         self._feeds = FeedServer(self.desk, self._hub, self.credentials, self._clock, start_task)
         app = web.Application(client_max_size=1 << 20)
         app.router.add_get("/ws/v1", self._feeds.handle)
-        app.router.add_get("/_sim/{page}", self._inspect)
-        app.router.add_route("*", "/{tail:.*}", self._handle)
+        Inspection(self.desk, self.log, self.faults, self._facts, self._publish, self._feeds.drop_all).register(app)
+        shell = RestShell(self._api, self.desk, self.faults, self.log, self._clock, self._publish)
+        app.router.add_route("*", "/{tail:.*}", shell.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
@@ -109,37 +111,12 @@ class KrakenServer:
         self._keeper.sync()
         self._hub.publish(self._clock.monotonic())
 
+    def _facts(self) -> dict[str, Any]:
+        return {"speed": self._pump.speed, "points_left": self._budget.left(self._clock.monotonic())}
+
     def _save_preferences(self, preferences: Preferences) -> None:
         if self._state is not None:
             self._state.save_preferences(preferences.to_record())
-
-    async def _handle(self, request: web.Request) -> web.Response:
-        # the raw target as it came over the wire: signatures are made over it
-        path, _, query = request.raw_path.partition("?")
-        body = (await request.read()).decode(errors="replace") if request.can_read_body else ""
-        headers = request.headers
-        api_request = ApiRequest(
-            request.method, path, query, body, headers.get("APIKey", ""), headers.get("Authent", ""), headers.get("Nonce", "")
-        )
-        now_s = self._clock.monotonic()
-        answer = self._api.answer(api_request, now_s)
-        content = answer.body
-        self._publish()
-        self.log.note(api_request, answer, self.exchange.now_ms, now_s)
-        return web.Response(body=content, status=answer.status, content_type="application/json")
-
-    async def _inspect(self, request: web.Request) -> web.Response:
-        match request.match_info["page"]:
-            case "state":
-                payload = state_payload(self.desk, self._pump.speed, self._budget.left(self._clock.monotonic()))
-            case "log":
-                try:
-                    payload = log_payload(self.log, Params.of_request(request.query_string, ""))
-                except RequestRefused as refused:
-                    return web.Response(status=400, text=refused.error)
-            case _:
-                return web.Response(status=404, text="pages: state, log")
-        return web.Response(body=encode(payload), content_type="application/json")
 
 
 async def serve(
