@@ -183,7 +183,8 @@ class LogWriter:
             self._thread.join(timeout_s)
         if not self._thread.is_alive():
             for handler in self.handlers:
-                handler.close()
+                with contextlib.suppress(OSError):  # a full disk must not turn a clean stop into a crash
+                    handler.close()
 
     def take(self, record: logging.LogRecord) -> None:
         """Queue a record; when the queue is full write warnings in place and count the rest as dropped."""
