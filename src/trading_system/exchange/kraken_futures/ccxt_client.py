@@ -38,6 +38,11 @@ class DirectSession:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
+    @property
+    def headers(self) -> Any:
+        """The session's default headers; ccxt merges them into each request."""
+        return self._session.headers
+
     def get(self, url: Any, **options: Any) -> Any:
         return self._session.get(url, allow_redirects=False, **options)
 
