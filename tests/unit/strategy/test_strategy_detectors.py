@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,8 @@ from strategy_builders import bars_of
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.strategy.bars import BarHistory, is_sound, negated
 from trading_system.strategy.indicators import Adx, Atr, Ema
+from trading_system.strategy.parameters import SmcParameters
+from trading_system.strategy.series import HourlySide, Hours
 from trading_system.strategy.sweeps import SweepOfLows
 from trading_system.strategy.swings import PivotHighs, UnbrokenHighs, UntakenHighs
 
@@ -80,6 +83,7 @@ def test_swing_is_known_only_when_its_last_later_bar_has_closed() -> None:
     ("highs", "expected"),
     [
         ((1.0, 2.0, 5.0, 5.0, 4.0), 5.0),  # an equal high to the right does not spoil it
+        ((1.0, 2.0, 5.0, 4.0, 5.0), 5.0),
         ((1.0, 5.0, 5.0, 3.0, 4.0), None),  # an equal high to the left does
         ((1.0, 2.0, 5.0, 3.0, 5.1), None),
         ((5.1, 2.0, 5.0, 3.0, 4.0), None),
@@ -88,6 +92,18 @@ def test_swing_is_known_only_when_its_last_later_bar_has_closed() -> None:
 def test_swing_is_strict_on_the_left_and_not_below_on_the_right(highs: tuple[float, ...], expected: float | None) -> None:
     pivots = PivotHighs(2)
     assert [pivots.update(high) for high in highs][-1] == expected
+
+
+def test_newest_hourly_swing_low_inside_bounds_is_found_for_both_orientations() -> None:
+    parameters = replace(SmcParameters(), swing_bars_1h=1)
+    lows = (12.0, 10.0, 12.0, 11.0, 13.0, 12.5, 13.0)  # swing lows 10, 11, 12.5
+    for sign in (1, -1):
+        hours = Hours(HourlySide.empty(parameters), HourlySide.empty(parameters))
+        for bar in bars_of([(low + 1.0, low + 5.0, low, low + 1.0) for low in lows], Timeframe.H1):
+            hours.update(bar if sign > 0 else negated(bar))
+        assert hours.newest_low_in(sign, 9.0, 12.0) == 11.0
+        assert hours.newest_low_in(sign, 9.0, 11.0) == 10.0
+        assert hours.newest_low_in(sign, 10.5, 11.0) is None
 
 
 def test_untaken_high_is_lost_to_a_higher_high_but_not_to_an_equal_one() -> None:

@@ -96,6 +96,14 @@ def test_signal_has_its_stop_on_the_loss_side_and_its_target_beyond_the_required
             assert one.zone_ids
 
 
+def test_levels_nearer_than_one_risk_are_no_targets(decisions: list[Decision]) -> None:
+    rewards = [one.ladder.gates[NAMES.index("reward")] for one in decisions]
+    found = [gate.actual for gate in rewards if isinstance(gate.actual, float)]
+
+    assert found
+    assert min(found) >= 1.0
+
+
 def test_asking_twice_gives_the_same_answer_and_changes_nothing() -> None:
     engine, signal, _ = signal_moment()
     before = engine.snapshot()

@@ -143,16 +143,22 @@ def test_zone_lives_until_a_wick_reaches_its_midpoint_and_is_read_as_of_a_moment
 
 
 def test_gap_that_was_filled_on_the_way_to_the_break_never_becomes_a_zone() -> None:
-    rows = [
-        (10.0, 10.2, 9.0, 9.5),
-        (9.5, 15.0, 9.4, 10.0),  # 1: swing high 15
-        (10.0, 10.1, 8.0, 8.2),  # 2: protected low 8
-        (8.2, 12.0, 8.2, 11.9),
-        (11.9, 13.0, 11.5, 12.0),  # 4: gap 10.1..11.5
-        (12.0, 12.1, 10.5, 11.0),  # 5: reaches its middle 10.8
-        (11.0, 16.0, 10.9, 15.5),  # 6: break
-    ]
-    assert [zone for zone in ruling(structure_after(rows)).zones if zone.kind == "fvg"] == []
+    def gaps_when_pullback_reaches(low: float) -> list[tuple[float, float]]:
+        rows = [
+            (11.0, 12.0, 9.0, 10.0),
+            (10.0, 15.0, 9.5, 10.0),  # 1: swing high 15
+            (10.0, 10.1, 8.0, 9.0),  # 2: protected low 8
+            (9.0, 12.0, 8.9, 11.9),
+            (11.9, 13.0, 11.5, 12.0),  # 4: leaves the gap 10.1..11.5 with its middle at 10.8
+            (12.0, 13.1, low, 12.0),
+            (12.0, 16.0, 11.9, 15.5),  # 6: break
+        ]
+        one = ruling(structure_after(rows))
+        assert (one.index, one.protected_low) == (6, 8.0)
+        return [(zone.low, zone.high) for zone in one.zones if zone.kind == "fvg"]
+
+    assert gaps_when_pullback_reaches(10.9) == [(10.1, 11.5)]
+    assert gaps_when_pullback_reaches(10.8) == []
 
 
 def test_sweep_before_the_break_is_remembered_on_it() -> None:
