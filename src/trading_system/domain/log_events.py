@@ -79,6 +79,13 @@ TAKE_PROFIT_SKIPPED: Final = "TAKE_PROFIT_SKIPPED"
 BREAK_EVEN: Final = "BREAK_EVEN"
 TRAILING: Final = "TRAILING"
 
+ACTION_NOT_DONE: Final = "ACTION_NOT_DONE"
+"""A planned action was refused, is unknown, or did not apply any more; the next plan decides."""
+ENTRY_ABANDONED: Final = "ENTRY_ABANDONED"
+CLOSE_REQUESTED: Final = "CLOSE_REQUESTED"
+QUARANTINED: Final = "QUARANTINED"
+FUNDING: Final = "FUNDING"
+
 # reconciliation
 PHANTOM: Final = "PHANTOM"
 ORPHAN: Final = "ORPHAN"

@@ -21,6 +21,7 @@ from trading_system.domain.protocols import Clock, MarketData
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import ONE, ZERO, decimal_of
 from trading_system.execution.execution_gateway import EntryReport, ExecutionGateway
+from trading_system.live.exposure_book import mark_of
 from trading_system.live.quotes import QuoteBook
 from trading_system.portfolio.auction_allocator import AuctionPlan, Winner, allocate
 from trading_system.portfolio.candidate import AuctionLimits, Candidate, Holding
@@ -158,7 +159,7 @@ def holdings_of(
         if position.qty <= 0:
             continue
         instrument = markets.instrument(position.symbol)
-        mark = quotes.mark(position.symbol) or position.average_entry or position.plan.reference_price
+        mark = mark_of(position, quotes)
         margin = position.plan.planned_margin
         if instrument is not None:
             margin = planned_margin(position.qty * mark, instrument.margin_levels, limits.leverage_for(markets.tier(position.symbol)))

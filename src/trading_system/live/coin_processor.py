@@ -82,6 +82,10 @@ class DecisionBook:
         self.blocked[code] += 1
         return before is None or _code(before) != code
 
+    def ask_again(self, symbol: Symbol) -> None:
+        """The judgement could not be used for want of data: judge the same bar again next cycle."""
+        self._judged_bar.pop(symbol, None)
+
     def last(self, symbol: Symbol) -> Signal | NoSignal | None:
         return self._last.get(symbol)
 

@@ -46,9 +46,9 @@ def make_source(plan: ExchangePlan, say: Say) -> PriceSource:
     if plan.candles is None:
         return GeneratedMarket(plan.seed, to_ms(plan.start), cache_dir=plan.cache, progress=say)
     from trading_system.sim.candle_files import load_candles
-    from trading_system.sim.replay import ReplaySource
+    from trading_system.sim.replay import Replay
 
-    return ReplaySource(load_candles(plan.candles), start_ms=to_ms(plan.start))
+    return Replay(load_candles(plan.candles), start_ms=to_ms(plan.start))
 
 
 def identity_of(plan: ExchangePlan) -> dict[str, str]:

@@ -23,6 +23,7 @@ from trading_system.domain.orders import EntryStyle
 from trading_system.domain.signals import Regime
 from trading_system.domain.symbols import Symbol, normalise
 from trading_system.domain.units import BPS, Usd
+from trading_system.execution.position_view import FinalTarget, PositionParameters
 from trading_system.live.signal_handler import SignalRules
 from trading_system.portfolio.candidate import AuctionLimits
 from trading_system.portfolio.clusters import ClusterLimits
@@ -351,4 +352,31 @@ def safety_rules(settings: Settings) -> SafetyRules:
             per_day_max=s.auto_recovery.per_day_max,
             is_enabled=s.auto_recovery.enabled,
         ),
+    )
+
+
+def position_parameters(settings: Settings) -> PositionParameters:
+    """How positions are managed."""
+    e, tp = settings.execution, settings.multi_tp
+    protection, final = settings.safety.protection, tp.final_target
+    return PositionParameters(
+        entry_timeout=timedelta(seconds=float(e.entry_timeout_s)),
+        entry_price_away=e.entry_price_away_max,
+        entry_retries=e.post_only_reprices_max,
+        taker_fee=settings.exchange.taker_fee,
+        trail_ladder=tuple((step.from_r, step.atr_multiple) for step in tp.trailing_steps),
+        trail_move_min=tp.trailing_move_min,
+        trailing_activation_atr_min=tp.trailing_activation_atr_min,
+        final_target=FinalTarget(final.action),
+        final_target_r=final.at_r,
+        final_target_tighten=final.tighten_atr_multiple,
+        final_target_share=final.close_share,
+        take_profit_distance_min=e.reconcile.tp_backfill_distance_min,
+        take_profit_cooldown_s=float(e.reconcile.tp_backfill_cooldown_minutes * 60),
+        adopted_stop_retry_s=float(e.reconcile.adopted_stop_retry_s),
+        adopted_stop_distance=e.reconcile.adopted_stop_distance,
+        naked_hard_s=float(protection.hard_close_s),
+        through_stop_s=float(e.close.mark_through_stop_s),
+        close_step_s=float(e.close.step_s),
+        close_widths=(None, *e.close.through_mark),
     )

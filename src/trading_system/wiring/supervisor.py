@@ -59,7 +59,7 @@ class Supervisor:
             return await work
         except Exception as error:  # noqa: BLE001 - task boundary: nobody awaits this, so it is logged and counted here
             self.deaths[name] += 1
-            self._log.error(ev.TASK_DIED, task=name, deaths=self.deaths[name], error=repr(error), exc_info=error)
+            self._log.error(ev.TASK_FAILED, task=name, deaths=self.deaths[name], error=repr(error), exc_info=error)
             return None
 
     async def _watch(self, name: str, make: Callable[[], Awaitable[None]], on_death: OnDeath) -> None:
@@ -74,7 +74,7 @@ class Supervisor:
             if on_death is OnDeath.IGNORE and error is None:
                 return
             self.deaths[name] += 1
-            self._log.error(ev.TASK_DIED, task=name, deaths=self.deaths[name], error=repr(error), exc_info=error)
+            self._log.error(ev.TASK_FAILED, task=name, deaths=self.deaths[name], error=repr(error), exc_info=error)
             if on_death is not OnDeath.RESTART:
                 self._on_fatal(name, error)
                 return

@@ -9,6 +9,7 @@ from trading_system.data.candle_schedule import CandleParameters
 from trading_system.data.data_health import HealthParameters
 from trading_system.data.tick_guard import TickGuardParameters
 from trading_system.data.tiering import RegistryParameters
+from trading_system.execution.position_view import PositionParameters
 from trading_system.portfolio.candidate import AuctionLimits
 from trading_system.portfolio.clusters import ClusterLimits
 from trading_system.risk.limits import RiskLimits
@@ -30,6 +31,7 @@ from trading_system.wiring import parameters as p
         (p.smc_parameters, SmcParameters()),
         (p.auction_limits, AuctionLimits()),
         (p.cluster_limits, ClusterLimits()),
+        (p.position_parameters, PositionParameters()),
         (p.risk_limits, RiskLimits()),
         (p.safety_rules, SafetyRules(InvariantLimits(), ModeRules(), RecoveryRules())),
     ],

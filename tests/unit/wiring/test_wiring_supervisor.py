@@ -41,7 +41,7 @@ def test_a_task_that_dies_is_logged_with_its_traceback_counted_and_restarted() -
         return runs, supervisor.deaths["worker"]
 
     assert run_virtual(scenario) == (3, 2)
-    assert [event for event, _ in log.events] == ["TASK_DIED", "TASK_DIED"]
+    assert [event for event, _ in log.events] == ["TASK_FAILED", "TASK_FAILED"]
     assert all(isinstance(fields["exc_info"], RuntimeError) for _, fields in log.events)
 
 

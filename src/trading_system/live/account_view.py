@@ -1,0 +1,39 @@
+"""What the venue last said about the account, and how old that is. One per process; every reader sees the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from trading_system.domain.account import AccountSnapshot
+from trading_system.live.private_reads import PrivateReads
+
+SNAPSHOT_AGE_MAX_S = 180.0
+"""Process seconds after which a wallet reading may carry no decision."""
+
+
+class AccountView:
+    """Newest value of each private read. A failed read leaves the older value, which ages."""
+
+    def __init__(self) -> None:
+        self.snapshot: AccountSnapshot | None = None
+        self.reads: PrivateReads | None = None
+        """The newest reads, complete or not."""
+        self.last_complete_s: float | None = None
+        self._snapshot_s = 0.0
+
+    def take(self, reads: PrivateReads) -> None:
+        """Adopt what was read."""
+        self.reads = reads
+        if reads.is_complete:
+            self.last_complete_s = reads.started_s
+        if reads.snapshot is not None:
+            self.snapshot = reads.snapshot
+            self._snapshot_s = reads.started_s
+
+    def is_fresh(self, now_s: float, age_max_s: float = SNAPSHOT_AGE_MAX_S) -> bool:
+        """True while the wallet reading is young enough to decide on."""
+        return self.snapshot is not None and now_s - self._snapshot_s <= age_max_s
+
+    def read_at(self) -> datetime | None:
+        """Market time of the newest reads."""
+        return None if self.reads is None else self.reads.at

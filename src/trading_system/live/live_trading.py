@@ -1,0 +1,201 @@
+"""LiveTrading: the tick as a table of contents. Protection comes before entries, and a fault in one phase never skips it.
+
+Backtest, paper, torture and live run this very class; only the ports differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from trading_system.domain import log_events as ev
+from trading_system.domain.errors import ReadFailed
+from trading_system.domain.market import Timeframe
+from trading_system.domain.modes import Mode
+from trading_system.domain.signals import Signal
+from trading_system.domain.symbols import Symbol
+from trading_system.live.account_sync import sync_account
+from trading_system.live.auction_runner import Facts, holdings_of, run_auction
+from trading_system.live.coin_processor import ScanReport, judge_markets, load_history, refresh_candles
+from trading_system.live.components import Components
+from trading_system.live.cycle_report import CycleReport
+from trading_system.live.exposure_book import build_exposure
+from trading_system.live.health_monitor import HealthFacts, assess
+from trading_system.live.kill_switch_ops import enforce_mode
+from trading_system.live.narrator import Narrator
+from trading_system.live.signal_handler import active_cooldowns, make_candidates
+from trading_system.portfolio.candidate import Candidate
+from trading_system.portfolio.clusters import assign_clusters
+
+T = TypeVar("T")
+
+
+class LiveTrading(Components):
+    """Orders the phases and applies their reports; decides nothing about trading itself."""
+
+    def __post_init__(self) -> None:
+        self.cycle = 0
+        self.is_warm = False
+        """True once every engine was fed its history: before that there are no signals."""
+        self.entry_gate: str | None = "starting: not reconciled yet"
+        """Why entries are off besides the mode (barrier at start, missing go-live acts); None = nothing."""
+        self._tell = Narrator(self.log, self.recorder, self.alerts)
+        self._waiting: tuple[Candidate, ...] = ()
+        self._clusters: dict[Symbol, Symbol] = {}
+        self._clustered_on: datetime | None = None
+
+    # --- the tick ---------------------------------------------------------------------------------------------------
+
+    async def tick(self) -> CycleReport:
+        """One cycle. Never raises: a phase that fails is logged with its traceback, named in the summary, and the next one runs."""
+        self.cycle += 1
+        self.venue_health.rejects_this_cycle = 0
+        report = CycleReport(self.cycle, self.clock.monotonic())
+        await self._phase(report, "discover", self._discover)
+        await self._phase(report, "quotes", self._read_quotes)
+        await self._phase(report, "sync", self._sync)
+        await self._phase(report, "protect", self.protect)
+        await self._phase(report, "judge", lambda: self._judge(report))
+        await self._phase(report, "candles", self._refresh_candles)
+        if self.entries_allowed:
+            await self._phase(report, "trade", lambda: self._trade(report))
+        self._summarise(report)
+        return report
+
+    async def _phase(self, report: CycleReport, name: str, run: Callable[[], Awaitable[T]]) -> T | None:
+        """The one broad catch of the tick."""
+        try:
+            return await run()
+        except ReadFailed as error:
+            self.log.warning(ev.PHASE_FAILED, phase=name, why=str(error))
+        except Exception as error:  # noqa: BLE001 - phase boundary: logged with traceback, counted, the next phase runs
+            self.log.error(ev.PHASE_FAILED, phase=name, why=repr(error), exc_info=error)
+            self.venue_health.note_error()
+        report.failed_phases.append(name)
+        return None
+
+    @property
+    def entries_allowed(self) -> bool:
+        """Mode NORMAL, engines warm, nothing else in the way."""
+        return self.monitor.mode.allows_entries and self.is_warm and self.entry_gate is None
+
+    # --- phases -----------------------------------------------------------------------------------------------------
+
+    async def _discover(self) -> None:
+        if self.discovery.is_due(self.clock.now()):
+            self._tell.discovered(await self.discovery.discover(), self.markets)
+
+    async def _read_quotes(self) -> None:
+        tickers = await self.market_data.tickers()
+        self.quotes.update(tickers)
+        self.markets.observe_modes(tickers)
+
+    async def _sync(self) -> None:
+        self._tell.synced(await sync_account(self, with_snapshot=True))
+
+    async def protect(self) -> None:
+        """Plan and act for every position: also called by the protection loop."""
+        self._tell.worked(await self.desk.work(self))
+
+    async def _judge(self, report: CycleReport) -> None:
+        view = self.account_view
+        if view.snapshot is not None and view.is_fresh(self.clock.monotonic()):
+            events = self.losses.observe(view.snapshot, self.positions_booked_pnl(), self.clock.now())
+            self._tell.losses(events, self.losses.standing)
+        exposure = build_exposure(self.positions, self.markets, self.quotes, self.risk_limits)
+        facts = HealthFacts(
+            account=view.snapshot if view.is_fresh(self.clock.monotonic()) else None,
+            items=exposure.items,
+            losses=self.losses.standing,
+            clock_skew_s=self.control.clock_skew_s(),
+            is_entry_rate_tripped=self.control.is_entry_rate_tripped(),
+            journal_ok=self.journal.failure is None,
+        )
+        self._tell.assessed(assess(self, facts))
+        await enforce_mode(self)
+
+    async def _refresh_candles(self) -> None:
+        self.markets.hold(position.symbol for position in self.positions.active())
+        if self.is_warm:
+            self._tell.candles(await refresh_candles(self))
+
+    async def _trade(self, report: CycleReport) -> None:
+        scan = judge_markets(self)
+        report.signals = len(scan.signals)
+        self._tell.scanned(scan)
+        self._recluster()
+        candidates = self._candidates(scan)
+        facts = self._facts()
+        if facts is None or not candidates:
+            return
+        outcome = await run_auction(self, facts, candidates)
+        self._waiting = outcome.waiting
+        report.entries = sum(submission.report is not None for submission in outcome.submissions)
+        self._tell.auctioned(outcome)
+        if report.entries:
+            await self._sync()
+            await self.protect()
+
+    def _candidates(self, scan: ScanReport) -> tuple[Candidate, ...]:
+        signals: tuple[Signal, ...] = scan.signals
+        made = make_candidates(self, signals, self._clusters)
+        for symbol in made.to_retry:
+            self.decisions.ask_again(symbol)
+        self._tell.signals(made)
+        fresh = {candidate.symbol for candidate in made.candidates}
+        lifetime = timedelta(milliseconds=Timeframe.M15.ms)
+        still = (c for c in self._waiting if c.symbol not in fresh and self.clock.now() - c.intent.created_at < lifetime)
+        return (*made.candidates, *still)
+
+    def _facts(self) -> Facts | None:
+        """None when the account is not known freshly enough to size anything."""
+        view = self.account_view
+        if view.snapshot is None or not view.is_fresh(self.clock.monotonic()):
+            return None
+        now = self.clock.now()
+        return Facts(
+            now=now,
+            mode=self.monitor.mode,
+            account=view.snapshot,
+            book=build_exposure(self.positions, self.markets, self.quotes, self.risk_limits),
+            losses=self.losses.standing,
+            streaks=self.losses.streaks,
+            recent_opens=self.recent_opens(now),
+            clock_skew_s=self.control.clock_skew_s() or Decimal(0),
+            holdings=holdings_of(self.positions.active(), self.markets, self.quotes, self._clusters, self.risk_limits),
+        )
+
+    def _recluster(self) -> None:
+        """Markets that move together, from 4h returns, once a market day."""
+        now = self.clock.now()
+        if self._clustered_on is not None and timedelta(0) <= now - self._clustered_on < timedelta(days=1):
+            return
+        self._clustered_on = now
+        symbols = self.markets.eligible()
+        limits = self.cluster_limits
+        bars = {symbol: self.candles.bars(symbol, Timeframe.H4, limits.returns_max + 1) for symbol in symbols}
+        volumes = {s: float(t.volume_quote_24h) for s in symbols if (t := self.quotes.ticker(s)) is not None}
+        self._clusters = assign_clusters(bars, volumes, limits)
+
+    def _summarise(self, report: CycleReport) -> None:
+        view = self.account_view
+        report.positions = len(self.positions.active())
+        report.universe = len(self.markets.eligible())
+        report.system_state = self.monitor.mode.value
+        report.cooldowns_active = active_cooldowns(self.cooldowns, self.markets.eligible(), self.signal_rules, self.clock.now())
+        report.naked_s = self.naked_meter.take_worst()
+        if view.snapshot is not None:
+            report.equity, report.margin_util = view.snapshot.portfolio_value, view.snapshot.venue_utilization
+        report.budget_points = self.control.budget_points()
+        self._tell.cycle(report, self.clock.monotonic(), is_halted=self.monitor.mode.is_halted)
+        if self.monitor.mode is Mode.KILL_SWITCH:
+            self.log.warning(ev.KILL_SWITCH_STILL_ACTIVE, reason=self.monitor.state.halt.reason if self.monitor.state.halt else "")
+
+    # --- start --------------------------------------------------------------------------------------------------------
+
+    async def warm_up(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Load every market's history and feed the engines. Protection is at work long before this ends."""
+        self._tell.candles(await load_history(self, self.markets.managed(), progress))
+        self.is_warm = True

@@ -1,0 +1,255 @@
+"""Tells people what happened: one log line per fact, history rows, alerts. Reads reports and journal events; decides nothing.
+
+Grepping a position id in the log gives its whole story in order: plan and sizes, orders, fills, stop, exit, P&L.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from trading_system.data.candle_updates import CandleReport
+from trading_system.data.market_discovery import DiscoveryReport
+from trading_system.data.market_registry import MarketRegistry, ShrinkRejected, UniverseAccepted
+from trading_system.domain import log_events as ev
+from trading_system.domain.intents import Approved, Refused
+from trading_system.domain.modes import Mode
+from trading_system.domain.protocols import Alerter, EventRecorder
+from trading_system.domain.signals import NoSignal, Signal
+from trading_system.domain.units import from_ms
+from trading_system.execution.execution_gateway import ActionStatus
+from trading_system.execution.order_ids import position_id_of
+from trading_system.live.auction_runner import AuctionReport, Submission
+from trading_system.live.coin_processor import ScanReport
+from trading_system.live.cycle_report import CycleReport
+from trading_system.live.log_port import Log
+from trading_system.live.position_desk import Work
+from trading_system.live.signal_handler import RefusedSignal, SignalRefusal, SignalReport
+from trading_system.risk.loss_state import LossEvent, LossStanding
+from trading_system.safety.invariant_monitor import Assessment
+from trading_system.safety.invariants import Level
+
+_LOSS_ALERTS: Final = {
+    LossEvent.DAILY_WARNING: ("DAILY_LOSS_WARNING", False),
+    LossEvent.DAILY_STOP: ("DAILY_STOP", True),
+    LossEvent.WEEKLY_STOP: ("WEEKLY_STOP", True),
+    LossEvent.DRAWDOWN_HALT: ("MAX_DRAWDOWN", True),
+}
+_LOSS_LINES: Final = {
+    LossEvent.TRACKING_INITIALIZED: ev.DAILY_LOSS_TRACKING,
+    LossEvent.DAILY_WARNING: ev.DAILY_LOSS_WARNING,
+    LossEvent.DAILY_STOP: ev.DAILY_STOP,
+    LossEvent.WEEKLY_STOP: ev.WEEKLY_STOP,
+}
+
+
+class Narrator:
+    """One per LiveTrading."""
+
+    def __init__(self, log: Log, recorder: EventRecorder, alerts: Alerter) -> None:
+        self._log = log
+        self._recorder = recorder
+        self._alerts = alerts
+
+    # --- markets ----------------------------------------------------------------------------------------------------
+
+    def discovered(self, report: DiscoveryReport, markets: MarketRegistry) -> None:
+        match report.decision:
+            case UniverseAccepted() as accepted:
+                counts = {f"tier_{tier.value.lower()}": n for tier, n in sorted(report.tier_counts.items(), key=lambda kv: kv[0].value)}
+                self._log.info(ev.UNIVERSE_DISCOVERED, universe=len(markets.eligible()), **counts)
+                for symbol in accepted.added:
+                    self._log.debug(ev.SYMBOL_ADDED, symbol=symbol)
+                for gone in accepted.removed:
+                    self._log.info(ev.SYMBOL_REMOVED, symbol=gone.symbol, reason=gone.reason.value)
+                for pinned in report.pinned:
+                    self._log.debug(ev.TIER_A_PINNED, symbol=pinned.symbol)
+            case ShrinkRejected() as refused:
+                self._log.warning(ev.UNIVERSE_SHRINK_REJECTED, last=refused.last_good_count, found=refused.found_count)
+                self._alerts.alert(
+                    "UNIVERSE_SHRINK", f"Discovery found {refused.found_count} markets, last time {refused.last_good_count}; old one kept"
+                )
+            case None:
+                self._log.warning(ev.DATA_UNAVAILABLE, what="discovery", why=report.failure)
+
+    def candles(self, report: CandleReport) -> None:
+        for failure in report.failures:
+            self._log.warning(ev.DATA_UNAVAILABLE, what="candles", symbol=failure.symbol, timeframe=failure.timeframe.value, why=failure.why)
+        for correction in report.corrections:
+            self._log.warning(
+                ev.CANDLE_CORRECTED,
+                symbol=correction.symbol,
+                timeframe=correction.timeframe.value,
+                open_ms=correction.now.open_ms,
+                close_before=correction.before.close,
+                close_now=correction.now.close,
+            )
+        for gap in report.gaps:
+            self._log.debug(ev.CANDLE_GAP, symbol=gap.symbol, timeframe=gap.timeframe.value)
+
+    # --- decisions --------------------------------------------------------------------------------------------------
+
+    def scanned(self, report: ScanReport) -> None:
+        for decision in report.changed:
+            ladder = decision.ladder
+            code = decision.reason_code if isinstance(decision, NoSignal) else "SIGNAL"
+            if isinstance(decision, NoSignal):
+                gates = " | ".join(f"{g.name}={g.state.value}" for g in ladder.gates)
+                self._log.debug(ev.NO_SIGNAL, symbol=decision.symbol, reason=code, gates=gates)
+            row = {"symbol": decision.symbol, "outcome": "signal" if code == "SIGNAL" else "no_signal", "reason_code": code}
+            self._recorder.record("decision_trace", from_ms(decision.at_ms), {**row, "ladder": ladder})
+
+    def signals(self, report: SignalReport) -> None:
+        for candidate in report.candidates:
+            signal = candidate.intent.signal
+            passed = " | ".join(f"{gate.name}: {gate.actual} ({gate.required})" for gate in signal.ladder.gates)
+            self._log.info(ev.SIGNAL, position_id=candidate.intent.position_id, **_signal_fields(signal), gates=passed)
+        for refusal in report.refused:
+            self._refused_signal(refusal)
+
+    def _refused_signal(self, refusal: RefusedSignal) -> None:
+        signal = refusal.signal
+        event = ev.SIGNAL_REJECTED_SPREAD if refusal.reason is SignalRefusal.SPREAD else ev.SIGNAL_REJECTED
+        level = self._log.debug if refusal.reason is SignalRefusal.COOLDOWN else self._log.info
+        level(
+            event,
+            position_id=position_id_of(signal.symbol, signal.at_ms),
+            symbol=signal.symbol,
+            reason=refusal.reason.value,
+            limit=refusal.limit,
+            actual=refusal.actual,
+        )
+
+    def auctioned(self, report: AuctionReport) -> None:
+        plan = report.plan
+        if plan.winners or plan.losers or plan.closes:
+            self._log.info(
+                ev.AUCTION_RESULT,
+                winners=[f"{w.candidate.intent.position_id} {w.value}" for w in plan.winners],
+                losers=[f"{x.candidate.intent.position_id} {x.value} {x.reason.value}" for x in plan.losers],
+                closes=[f"{c.holding.position_id} for {c.rival.symbol} +{c.advantage}" for c in plan.closes],
+            )
+        for loser in plan.losers:
+            fields: dict[str, Any] = {"position_id": loser.candidate.intent.position_id, "symbol": loser.candidate.symbol}
+            if loser.refused is not None:
+                self._refused(loser.refused, **fields)
+            else:
+                self._log.info(ev.ENTRY_REFUSED, reason=loser.reason.value, **fields)
+        for submission in report.submissions:
+            self._submitted(submission)
+
+    def _submitted(self, submission: Submission) -> None:
+        intent = submission.winner.candidate.intent
+        fields: dict[str, Any] = {"position_id": intent.position_id, "symbol": intent.symbol}
+        match submission.decision:
+            case Refused() as refused:
+                self._refused(refused, **fields)
+            case Approved() as approved:
+                self._approved(approved, **fields)
+        report = submission.report
+        if report is not None and report.status.value in ("rejected", "not_sent"):
+            self._log.error(ev.EXECUTION_FAILED, what="entry", status=report.status.value, detail=report.detail, **fields)
+
+    def _refused(self, refused: Refused, **fields: Any) -> None:
+        event = ev.LIVE_EXPOSURE_BLOCKING if refused.reason.value == "LIVE_EXPOSURE" else ev.ENTRY_REFUSED
+        self._log.info(event, reason=refused.reason.value, limit=refused.limit, actual=refused.actual, note=refused.note, **fields)
+
+    def _approved(self, approved: Approved, **fields: Any) -> None:
+        trace = approved.trace
+        sizes = [f"{clamp.name}: {clamp.before:.2f} -> {clamp.after:.2f}" for clamp in trace.clamps if clamp.binds]
+        self._log.info(
+            ev.ENTRY_APPROVED,
+            **fields,
+            direction=approved.direction.value,
+            qty=approved.qty,
+            limit_price=approved.limit_price,
+            stop_price=approved.stop_price,
+            take_profits=[str(target.price) for target in approved.take_profits],
+            notional_usd=round(approved.notional, 2),
+            leverage=round(approved.planned_leverage, 2),
+            margin_usd=round(approved.planned_margin, 2),
+            risk_usd=round(approved.open_risk, 2),
+            sizing=trace.method,
+            wanted_usd=round(trace.wanted, 2),
+            clamps=sizes,
+            cost_bps=round(approved.expected_cost_bps, 1),
+        )
+
+    # --- positions --------------------------------------------------------------------------------------------------
+
+    def worked(self, done: Iterable[Work]) -> None:
+        """Only what did not go as planned: what did is told by the journal's own events."""
+        for work in done:
+            report = work.report
+            if report.status is ActionStatus.DONE:
+                continue
+            level = self._log.debug if report.status is ActionStatus.SKIPPED else self._log.warning
+            level(
+                ev.ACTION_NOT_DONE,
+                position_id=work.position.position_id,
+                symbol=work.position.symbol,
+                action=type(work.action).__name__,
+                status=report.status.value,
+                detail=report.detail,
+            )
+
+    # --- safety -----------------------------------------------------------------------------------------------------
+
+    def losses(self, events: Iterable[LossEvent], standing: LossStanding | None) -> None:
+        for event in events:
+            fields: dict[str, Any] = {}
+            if standing is not None:
+                fields = {
+                    "day_pnl_usd": round(standing.day_pnl, 2),
+                    "day_limit_usd": round(standing.day_limit_usd, 2),
+                    "week_pnl_usd": round(standing.week_pnl, 2),
+                    "drawdown": round(standing.drawdown, 4),
+                }
+            line = _LOSS_LINES.get(event, event.value)
+            (self._log.warning if event in _LOSS_ALERTS else self._log.info)(line, **fields)
+            if event in _LOSS_ALERTS:
+                kind, urgent = _LOSS_ALERTS[event]
+                self._alerts.alert(kind, f"{line}: day {fields.get('day_pnl_usd')} USD, week {fields.get('week_pnl_usd')} USD", urgent=urgent)
+
+    def assessed(self, assessment: Assessment) -> None:
+        if assessment.has_recovered:
+            self._log.warning(ev.AUTO_RECOVERY)
+            self._alerts.alert("AUTO_RECOVERY", "Margin is low again: the kill switch was cleared by itself", urgent=True)
+        if assessment.before is assessment.after:
+            return
+        causes = [
+            f"{v.invariant.value} actual={v.actual} limit={v.limit} {v.note}".strip()
+            for v in assessment.verdicts
+            if v.level in (Level.DEGRADED, Level.HALT)
+        ]
+        line = {Mode.DEGRADED: ev.DEGRADED, Mode.HALTED: ev.HALTED, Mode.KILL_SWITCH: ev.KILL_SWITCH_ACTIVATED}.get(
+            assessment.after, ev.MODE_CHANGED
+        )
+        level = self._log.info if assessment.after is Mode.NORMAL else self._log.warning
+        level(line, before=assessment.before.value, after=assessment.after.value, causes=causes)
+        if assessment.after.is_halted:
+            self._alerts.alert("KILL_SWITCH", f"KILL SWITCH: {'; '.join(causes)}. Stops stay on the venue. Look, then: resume", urgent=True)
+
+    # --- the cycle --------------------------------------------------------------------------------------------------
+
+    def cycle(self, report: CycleReport, finished_s: float) -> None:
+        self._log.info(ev.CYCLE_SUMMARY, **report.fields(finished_s))
+        if report.failed_phases or report.not_computed:
+            known_gaps = [name for name in report.not_computed if name != "budget"]
+            if report.failed_phases or known_gaps:
+                self._log.warning(ev.CYCLE_SUMMARY_FAILED, phases=report.failed_phases, not_computed=known_gaps)
+
+
+def _signal_fields(signal: Signal) -> dict[str, Any]:
+    return {
+        "symbol": signal.symbol,
+        "direction": signal.direction.value,
+        "regime": signal.regime.value,
+        "setup": signal.setup,
+        "score": signal.score,
+        "entry": signal.entry_price,
+        "stop": signal.stop_price,
+        "target": signal.target_price,
+        "rr": round(signal.reward_risk, 2),
+        "cost_bps": round(signal.cost_bps, 1),
+    }

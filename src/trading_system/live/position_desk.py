@@ -1,0 +1,171 @@
+"""Plans and acts for every active position. Event-driven and called by the tick alike; a position is never worked on twice at once.
+
+Stateful on purpose: the short memory between plans (`Watch`) and which positions are being worked on live here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Protocol
+
+from trading_system.data.market_registry import MarketRegistry
+from trading_system.domain.actions import Action, BeginClose, FinishClose
+from trading_system.domain.market import Instrument, Ticker, TradingStatus
+from trading_system.domain.orders import PositionId
+from trading_system.domain.positions import Position
+from trading_system.domain.protocols import Clock
+from trading_system.domain.symbols import Symbol
+from trading_system.domain.units import ZERO, Qty
+from trading_system.execution.execution_gateway import ActionReport, ExecutionGateway
+from trading_system.execution.position_manager import plan
+from trading_system.execution.position_view import NEW_WATCH, MarketView, PositionParameters, Watch
+from trading_system.execution.registry import PositionRegistry
+from trading_system.live.quotes import QuoteBook
+from trading_system.live.volatility import VolatilityBook
+
+_ROUNDS_MAX: Final = 6
+"""A plan's outcome may ask for the next plan at once (entry complete → targets → orders); a runaway is cut here."""
+
+
+class DeskHost(Protocol):
+    """What working on positions needs."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def positions(self) -> PositionRegistry: ...
+    @property
+    def gateway(self) -> ExecutionGateway: ...
+    @property
+    def markets(self) -> MarketRegistry: ...
+    @property
+    def quotes(self) -> QuoteBook: ...
+    @property
+    def volatility(self) -> VolatilityBook: ...
+
+
+@dataclass(frozen=True, slots=True)
+class VenueHolding:
+    """What the newest complete positions reading said, and when it began (process seconds)."""
+
+    qty: Mapping[Symbol, Qty]
+    read_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One performed action."""
+
+    position: Position
+    action: Action
+    report: ActionReport
+
+
+class PositionDesk:
+    """One per process, owned by the loop."""
+
+    def __init__(self, parameters: PositionParameters) -> None:
+        self.parameters: Final = parameters
+        self.holding: VenueHolding | None = None
+        self.take_profits_allowed = True
+        self._watches: dict[PositionId, Watch] = {}
+        self._busy: set[PositionId] = set()
+
+    async def work(self, host: DeskHost) -> tuple[Work, ...]:
+        """Plan every active position and perform what the plans say; positions side by side, one position in order."""
+        active = host.positions.active()
+        self._forget_closed(active)
+        due: list[tuple[Position, tuple[Action, ...]]] = []
+        for position in active:
+            if position.position_id not in self._busy:
+                actions = self._plan(host, position)
+                if actions:
+                    due.append((position, actions))
+        if not due:
+            return ()
+        done: list[Work] = []
+        if len(due) == 1:
+            await self._perform(host, *due[0], done)
+        else:
+            async with asyncio.TaskGroup() as group:
+                for position, actions in due:
+                    group.create_task(self._perform(host, position, actions, done))
+        return tuple(done)
+
+    def naked_since_s(self, position_id: PositionId) -> float | None:
+        """Since when (process seconds) the plans have seen this position without full cover."""
+        return self._watches.get(position_id, NEW_WATCH).naked_since_s
+
+    async def _perform(self, host: DeskHost, position: Position, actions: tuple[Action, ...], done: list[Work]) -> None:
+        position_id = position.position_id
+        self._busy.add(position_id)
+        try:
+            for _ in range(_ROUNDS_MAX):
+                for action in actions:
+                    done.append(Work(position, action, await host.gateway.perform(action)))
+                current = host.positions.get(position_id)
+                if current is None or not current.state.is_active:
+                    return
+                actions = self._plan(host, current)
+                if not actions:
+                    return
+        finally:
+            self._busy.discard(position_id)
+
+    def _plan(self, host: DeskHost, position: Position) -> tuple[Action, ...]:
+        view = self.view(host, position)
+        if view is None:
+            return ()
+        made = plan(
+            host.positions.state,
+            position,
+            view,
+            self._watches.get(position.position_id, NEW_WATCH),
+            self.parameters,
+            now=host.clock.now(),
+            now_s=host.clock.monotonic(),
+        )
+        self._watches[position.position_id] = made.watch
+        return made.actions
+
+    def view(self, host: DeskHost, position: Position) -> MarketView | None:
+        """The market as the position sees it; None while the venue's facts about it are unknown (nothing can be rounded then)."""
+        symbol = position.symbol
+        instrument = host.markets.instrument(symbol)
+        if instrument is None:
+            return None
+        ticker = host.quotes.ticker(symbol)
+        atr = host.volatility.atr_4h(symbol)
+        holding = self.holding
+        return MarketView(
+            mark=None if ticker is None else ticker.mark,
+            is_fresh=ticker is not None and host.quotes.is_usable(symbol, host.clock.now()),
+            is_open=_status(instrument, ticker) is TradingStatus.OPEN,
+            quote_at=None if ticker is None else ticker.at,
+            tick=instrument.tick,
+            size_step=instrument.size_step,
+            size_min=instrument.size_min,
+            atr_4h=None if atr is None else Decimal(repr(atr)),
+            venue_qty=None if holding is None else holding.qty.get(symbol, Qty(ZERO)),
+            venue_read_s=-1.0 if holding is None else holding.read_s,
+            bid=None if ticker is None else ticker.bid,
+            ask=None if ticker is None else ticker.ask,
+            allow_take_profits=self.take_profits_allowed,
+        )
+
+    def _forget_closed(self, active: tuple[Position, ...]) -> None:
+        if len(self._watches) > len(active):
+            alive = {position.position_id for position in active}
+            self._watches = {key: watch for key, watch in self._watches.items() if key in alive}
+
+
+def _status(instrument: Instrument, ticker: Ticker | None) -> TradingStatus:
+    return instrument.status if ticker is None else ticker.status
+
+
+def is_milestone(action: Action) -> bool:
+    """Actions a person wants to read about at INFO even in a quiet log."""
+    return isinstance(action, (BeginClose, FinishClose))
