@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TextIO
 
+import structlog
+
 from trading_system.domain import log_events
 from trading_system.monitoring.event_logger import EventLogger, get_logger
 from trading_system.monitoring.log_render import Redactor
@@ -79,6 +81,10 @@ def setup_logging(settings: LogSettings, secrets: Iterable[str] = (), *, console
             file = FileWriter(settings.directory / name, bytes_max=settings.file_mb << 20, kept=settings.files_kept)
             file.setFormatter(formatter)
             handlers.append(file)
+    # rooms that may not import this one take `structlog.get_logger(name)`: the same chain
+    structlog.configure(
+        processors=[], wrapper_class=EventLogger, logger_factory=structlog.stdlib.LoggerFactory(), cache_logger_on_first_use=True
+    )
     running = Logging(LogWriter(handlers))
     running.install(settings.level)
     return running

@@ -135,6 +135,13 @@ def test_bound_fields_and_context_are_added(chain: Chain) -> None:
     assert chain.lines()[0].startswith("FILL position=BTC-1 qty=1 cycle=9 ")
 
 
+def test_rooms_below_reach_the_chain_through_structlog(chain: Chain) -> None:
+    structlog.get_logger("trading_system.storage").warning("HISTORY_DELAYED", rows=3, note="canary-value")
+
+    assert chain.lines()[0].startswith("HISTORY_DELAYED rows=3 note=*** at=")
+    assert chain.lines()[0].endswith("level=warning logger=storage")
+
+
 def test_uncaught_exceptions_of_process_thread_and_loop_become_lines(chain: Chain) -> None:
     def fail() -> None:
         raise LookupError("in a thread")
