@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -123,3 +124,20 @@ async def test_after_kill_9_every_acknowledged_order_is_there(tmp_path: Path) ->
 
     assert acknowledged <= listed
     assert len(listed - acknowledged) <= 1  # accepted, but its answer did not leave any more
+
+
+async def test_when_the_disk_fails_the_exchange_stops_answering_instead_of_forgetting(tmp_path: Path) -> None:
+    server = await a_server(state_path=tmp_path / "sim.state", speed=1.0)
+
+    def refuse(_at_ms: int) -> None:
+        raise OSError("no space left on device")
+
+    server.exchange.advance_to = refuse  # type: ignore[assignment, method-assign]
+    async with aiohttp.ClientSession() as http:
+        while server.failure is None:
+            await asyncio.sleep(0.01)
+        async with http.get(f"{server.address.base_url}/derivatives/api/v3/tickers") as response:
+            status = response.status
+    await server.drop()
+
+    assert status == 503

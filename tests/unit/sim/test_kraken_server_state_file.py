@@ -1,5 +1,6 @@
 """The state file: what was synced survives a death at any byte; what is foreign or damaged is refused."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,3 +124,20 @@ def test_a_torn_clock_is_ignored(path: Path) -> None:
 
     with opened(path) as state:
         assert state.remembered.market_ms is None
+
+
+def test_after_a_refused_write_nothing_more_is_written(path: Path) -> None:
+    """/dev/full refuses every byte; a later success would leave a hole before it."""
+    with opened(path) as state:
+        state.append({"n": 1})
+        good, state._fd = state._fd, os.open("/dev/full", os.O_WRONLY)
+        with pytest.raises(OSError, match="No space left"):
+            state.append({"n": 2})
+        os.close(state._fd)
+        state._fd = good
+        with pytest.raises(OSError, match="not written since"):
+            state.append({"n": 3})
+        with pytest.raises(OSError, match="not written since"):
+            state.sync()
+    with opened(path) as state:
+        assert state.remembered.commits == ({"n": 1},)

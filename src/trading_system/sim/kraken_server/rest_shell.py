@@ -15,18 +15,33 @@ from trading_system.sim.kraken_server.routes import Api, ApiRequest
 
 
 class RestShell:
-    """`publish` makes what happened durable and tells the feeds; it runs before any answer leaves."""
+    """`publish` makes what happened durable and tells the feeds; it runs before any answer leaves.
 
-    def __init__(self, api: Api, desk: Desk, faults: Faults, log: RequestLog, clock: Clock, publish: Callable[[], None]) -> None:
+    `is_running` False = 503 for everything.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        desk: Desk,
+        faults: Faults,
+        log: RequestLog,
+        clock: Clock,
+        publish: Callable[[], None],
+        is_running: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._api = api
         self._desk = desk
         self._faults = faults
         self._log = log
         self._clock = clock
         self._publish = publish
+        self._is_running = is_running
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
+        if not self._is_running():
+            return _response(distorted(FaultKind.UNAVAILABLE, None))
         api_request = await _as_api_request(request)
         fault = self._faults.take(api_request.path)
         if fault is None:

@@ -102,6 +102,8 @@ def ticker_row(quote: QuoteRow) -> dict[str, Any]:
         "lastSize": quote.last_size,
         "fundingRate": quote.funding_rate,
         "fundingRatePrediction": quote.funding_rate_prediction,
+        "relativeFundingRate": quote.relative_funding_rate,
+        "relativeFundingRatePrediction": quote.relative_funding_rate_prediction,
         "suspended": quote.mode is MarketMode.SUSPENDED,
         "indexPrice": quote.index,
         "postOnly": quote.mode is MarketMode.POST_ONLY,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -23,6 +24,8 @@ from trading_system.sim.kraken_server.rest_shell import RestShell
 from trading_system.sim.kraken_server.routes import Api
 from trading_system.sim.kraken_server.state_file import StateFile
 from trading_system.sim.kraken_server.websocket import FeedServer, StartTask
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class KrakenServer:
         self.log = RequestLog()
         self.faults = Faults()
         self.address = Address("", 0)
+        self.failure: BaseException | None = None
+        """What stopped market time (a full disk, a fault in the model); everything is answered with 503 from then on."""
         self._clock = clock
         self._state = state
         self._keeper = Keeper(exchange, state, clock)
@@ -66,7 +71,7 @@ class KrakenServer:
         app = web.Application(client_max_size=1 << 20)
         app.router.add_get("/ws/v1", self._feeds.handle)
         Inspection(self.desk, self.log, self.faults, self._facts, self._publish, self._feeds.drop_all).register(app)
-        shell = RestShell(self._api, self.desk, self.faults, self.log, self._clock, self._publish)
+        shell = RestShell(self._api, self.desk, self.faults, self.log, self._clock, self._publish, lambda: self.failure is None)
         app.router.add_route("*", "/{tail:.*}", shell.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -75,13 +80,15 @@ class KrakenServer:
         bound: tuple[str, int] = self._runner.addresses[0][:2]
         self.address = Address(host, bound[1])
         self._pump_task = start_task("market pump", self._pump.run())
+        self._pump_task.add_done_callback(self._on_pump_end)
 
     async def close(self) -> None:
-        """Stop serving, compact the state file and close it."""
+        """Stop serving, compact the state file and close it. After a failure the file is left as it was."""
         await self._stop()
-        self._keeper.compact()
         if self._state is not None:
-            self._keeper.sync()
+            if self.failure is None:
+                self._keeper.compact()
+                self._keeper.sync()
             self._state.close()
 
     async def drop(self) -> None:
@@ -110,6 +117,11 @@ class KrakenServer:
         """Durable first, then told."""
         self._keeper.sync()
         self._hub.publish(self._clock.monotonic())
+
+    def _on_pump_end(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failure = error
+            _LOG.critical("SIM_MARKET_STOPPED error=%r", error, exc_info=error)
 
     def _facts(self) -> dict[str, Any]:
         return {"speed": self._pump.speed, "points_left": self._budget.left(self._clock.monotonic())}

@@ -55,6 +55,7 @@ class StateFile:
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND)
         self._clock = os.open(_clock_path(path), os.O_WRONLY | os.O_CREAT, 0o600)
         self._is_dirty = False
+        self._failure: OSError | None = None
         self.bytes_since_snapshot = 0
 
     @classmethod
@@ -72,7 +73,10 @@ class StateFile:
         return cls(path, identity, credentials, remembered, lock)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Write one commit record; durable after `sync`."""
+        """Write one commit record; durable after `sync`. OSError when the disk refuses, and from then on always.
+
+        A record that is missing or half written must stay the last one: what followed it could not be replayed.
+        """
         self._write({"kind": "commit", "record": record})
 
     def save_preferences(self, record: Mapping[str, Any]) -> None:
@@ -80,9 +84,14 @@ class StateFile:
         self._write({"kind": "preferences", "record": record})
 
     def sync(self) -> None:
-        """Make everything written so far survive a power cut. Costs nothing when nothing was written."""
+        """Make everything written so far survive a power cut. Costs nothing when nothing was written. OSError: see `append`."""
+        self._check()
         if self._is_dirty:
-            os.fdatasync(self._fd)
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                self._failure = error
+                raise
             self._is_dirty = False
 
     def mark_time(self, market_ms: int) -> None:
@@ -91,6 +100,7 @@ class StateFile:
 
     def compact(self, snapshot: Mapping[str, Any]) -> None:
         """Replace the file by its header and `snapshot`, atomically."""
+        self._check()
         lines = [_header(self._identity, self.credentials), {"kind": "snapshot", "state": snapshot}]
         if self._preferences is not None:
             lines.append({"kind": "preferences", "record": self._preferences})
@@ -101,17 +111,28 @@ class StateFile:
         self.bytes_since_snapshot = 0
 
     def close(self) -> None:
-        self.sync()
+        """Sync, unless the disk failed before, and release the file."""
+        if self._failure is None:
+            self.sync()
         for descriptor in (self._fd, self._clock, self._lock):
             os.close(descriptor)
 
     def _write(self, record: Mapping[str, Any]) -> None:
+        self._check()
         line = _line(record)
         view = memoryview(line)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            self._failure = error
+            raise
         self._is_dirty = True
         self.bytes_since_snapshot += len(line)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise OSError(f"{self.path}: not written since {self._failure}") from self._failure
 
 
 def _clock_path(path: Path) -> Path:
