@@ -51,7 +51,7 @@ class Replay:
         if start_ms % HOUR_MS:
             raise ValueError(f"a replay starts on a full hour, not at {start_ms} ms")
         self.start_ms = start_ms
-        self._markets = [_prepare(one, volume_scale, funding_base_hourly) for one in series if len(one.quarters)]
+        self._markets = [_prepare(one, start_ms, volume_scale, funding_base_hourly) for one in series if len(one.quarters)]
         data_end = max((market.quarters.open_ms[-1] + QUARTER_MS for market in self._markets), default=0)
         self.end_ms = data_end if end_ms is None else min(end_ms, data_end)
         if self.end_ms <= start_ms:
@@ -141,17 +141,22 @@ class Replay:
         self._rows = self._rows_at(self._slot)
 
 
-def _prepare(series: CandleSeries, volume_scale: float, funding_base_hourly: Decimal) -> _Market:
-    """Scale volumes, derive grid, tier and liquidity from the data itself."""
+def _prepare(series: CandleSeries, start_ms: int, volume_scale: float, funding_base_hourly: Decimal) -> _Market:
+    """Scale volumes; derive grid, tier and liquidity from what was known at the start, never from bars that come later."""
     quarters, hours = _scaled(series.quarters, volume_scale), _scaled(series.hours, volume_scale)
+    known = _known_at(quarters, start_ms)
     per_day = DAY_MS // QUARTER_MS
-    daily = [
-        sum(v * c for v, c in zip(quarters.volume[at : at + per_day], quarters.close[at : at + per_day], strict=True))
-        for at in range(0, len(quarters), per_day)
-    ]
-    tick = _grid(quarters)
-    spec = make_spec(base_of(series.symbol), median(quarters.close), max(1.0, median(daily)), tick=tick)
+    daily = [sum(bar.volume * bar.close for bar in known[at : at + per_day]) for at in range(0, len(known), per_day)]
+    tick = _grid(known)
+    spec = make_spec(base_of(series.symbol), median(bar.close for bar in known), max(1.0, median(daily)), tick=tick)
     return _Market(replace(spec, funding_base_hourly=funding_base_hourly), quarters, hours)
+
+
+def _known_at(quarters: BarColumns, start_ms: int) -> list[Bar]:
+    """Up to 60 days of bars before the start; a market that was listed just before or later is judged by its first day."""
+    before = list(quarters.between(start_ms - 60 * DAY_MS, start_ms - 1))
+    per_day = DAY_MS // QUARTER_MS
+    return before if len(before) >= per_day else list(quarters.between(0, quarters.open_ms[0] + DAY_MS - 1))
 
 
 def _scaled(bars: BarColumns, factor: float) -> BarColumns:
@@ -162,9 +167,9 @@ def _scaled(bars: BarColumns, factor: float) -> BarColumns:
     return copy
 
 
-def _grid(bars: BarColumns) -> Decimal:
+def _grid(bars: Sequence[Bar]) -> Decimal:
     """The tick: as many decimals as the data's prices show."""
     exponents = [0]
-    for column in (bars.open, bars.high, bars.low, bars.close):
-        exponents.extend(int(Decimal(repr(price)).normalize().as_tuple().exponent) for price in column[:: max(1, len(column) // 2000)])
+    for bar in bars[:: max(1, len(bars) // 2000)]:
+        exponents.extend(int(Decimal(repr(price)).normalize().as_tuple().exponent) for price in bar[1:5])
     return Decimal(1).scaleb(min(exponents))

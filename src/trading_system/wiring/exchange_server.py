@@ -66,7 +66,8 @@ async def serve_until_stopped(plan: ExchangePlan, say: Say) -> None:
     given = Credentials(plan.key, plan.secret) if plan.key and plan.secret else None
     state = StateFile.open(plan.state, identity_of(plan), lambda: given or new_credentials()) if plan.state is not None else None
     source = make_source(plan, say)
-    config = ExchangeConfig(deposit_usd=deposit)
+    # finished orders are remembered for five real seconds, whatever the pace of the market
+    config = ExchangeConfig(deposit_usd=deposit, finished_memory_ms=int(5000 * max(1.0, plan.speed)))
 
     def build(on_commit: CommitHook) -> SimExchange:
         return SimExchange(source, config, on_commit=on_commit)
