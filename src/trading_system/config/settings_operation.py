@@ -39,22 +39,13 @@ class SystemSettings(Section):
     logs_dir: str = "logs"
 
 
-class ExchangeUrls(Section):
-    """Base addresses; null = those of the chosen environment."""
-
-    rest: str | None = None
-    charts: str | None = None
-    history: str | None = None
-    websocket: str | None = None
-
-
 class ExchangeSettings(Section):
     venue: Literal["sim", "kraken_futures"] = Field(default="sim", description="sim = the embedded exchange")
     environment: Literal["production", "demo"] = "production"
-    urls: ExchangeUrls = ExchangeUrls()
+    base_url: str | None = Field(default=None, description="another origin for all services of the venue (loopback, for tests)")
     maker_fee: RatioOrZero = Field(default=D("0.0002"), description="fraction of notional")
     taker_fee: RatioOrZero = D("0.0005")
-    read_timeout_s: Seconds = D("10")
+    read_timeout_s: Seconds = D("8")
     order_timeout_s: Seconds = Field(default=D("10"), description="after this an order's outcome is unknown, never failed")
     budget_points: Count = Field(default=500, description="the venue's points per window")
     budget_window_s: Seconds = D("10")
@@ -63,7 +54,7 @@ class ExchangeSettings(Section):
     protective_budget_share: Ratio = Field(default=D("0.30"), description="of the points, kept for protective calls")
     protective_wait_s_max: NotNegative = D("1")
     websocket_ping_s: Seconds = D("30")
-    websocket_silence_s_max: Seconds = D("75")
+    websocket_silence_s_max: Seconds = D("60")
 
 
 class ReconcileSettings(Section):

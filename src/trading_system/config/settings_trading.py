@@ -138,7 +138,6 @@ class StrategySettings(Section):
     newest_4h_age_hours_max: Hours = D("5")
     swing_bars_4h: Count = Field(default=3, description="later bars that confirm a pivot")
     swing_bars_1h: Count = 2
-    swing_bars_15m: Count = 2
     break_age_bars_max: Count = Field(default=50, description="closed 4h bars")
     bias_ema_bars: Count = Field(default=200, description="1d")
     bias_neutral_bps: NotNegative = D("10")
@@ -166,6 +165,7 @@ class StrategySettings(Section):
     reward_risk_min_wide: Positive = D("1.5")
     target_r_min: Positive = Field(default=D("1"), description="targets nearer than this are passed over")
     target_swing_bars: Count = Field(default=1500, description="4h")
+    wide_invalidation_bars_1h: Count = Field(default=500, description="how old a 1h swing low may be that a wide setup's stop hangs on")
     equal_levels_bars: Count = Field(default=100, description="1h")
     equal_levels_atr: Positive = Field(default=D("0.1"), description="ATR14(4h)")
     sweep_swing_age_bars_max: Count = Field(default=120, description="4h")
