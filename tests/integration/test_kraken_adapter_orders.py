@@ -23,6 +23,7 @@ from kraken_adapter_loopback import (
     a_venue,
     an_entry,
     an_exit,
+    an_instrument,
     half_an_answer,
     hangs,
     hangs_up,
@@ -176,6 +177,9 @@ async def test_our_own_refusals_send_nothing(loopback: Loopback, venue: KrakenFu
     venue.gate.close("kill_switch", GateScope.ENTRIES_AND_TAKE_PROFITS)
 
     assert await venue.orders.submit(an_entry()) == Rejected("local:no contract facts for BTC/USD yet")
+    venue.remember_instruments([an_instrument()])
+    assert await venue.orders.submit(an_entry()) == Rejected("local:closed by kill_switch")
+    assert await venue.orders.submit(an_entry(limit="80100.5")) == Rejected("local:limitPrice 80100.5 is not a multiple of the tick 1")
     assert await venue.orders.cancel(BTC, None, None) is CancelOutcome.UNKNOWN
     async with a_venue(a_config(loopback.port), mode=WriteMode.READ_ONLY) as paper:
         assert await paper.orders.submit(a_stop()) == Rejected("local:read_only")
@@ -204,3 +208,15 @@ async def test_no_secret_reaches_a_log_an_outcome_or_an_exception(
     everything = "\n".join([*texts, *(record.getMessage() for record in caplog.records), repr(venue.config)])
     for canary in (KEY, SECRET, *signatures):
         assert canary not in everything
+
+
+async def test_the_eleventh_entry_in_ten_seconds_stays_here(loopback: Loopback, venue: KrakenFuturesVenue) -> None:
+    loopback.script(SEND, says(PLACED))
+    venue.remember_instruments([an_instrument()])
+
+    outcomes = [await venue.orders.submit(an_entry(client_id=f"e-{number}")) for number in range(12)]
+
+    assert [isinstance(one, Placed) for one in outcomes] == [True] * 10 + [False] * 2
+    assert outcomes[-1] == Rejected("local:entry-rate breaker: 10 entry requests in 10 s")
+    assert len(loopback.seen) == 10
+    assert isinstance(await venue.orders.submit(a_stop()), Placed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 from kraken_builders import ManualClock
@@ -72,3 +74,9 @@ def test_the_venue_checks_its_addresses_before_anything_else() -> None:
     clock = ManualClock()
     with pytest.raises(ConfigError):
         KrakenFuturesVenue(KrakenConfig.at("https://evil.example"), clock, WriteGate(clock, WriteMode.LIVE), RateBudget(clock), Middle())
+
+
+def test_importing_the_venue_does_not_pay_for_ccxt() -> None:
+    program = "import sys, trading_system.exchange.kraken_futures.venue; print('ccxt' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "False\n"

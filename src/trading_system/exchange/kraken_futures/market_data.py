@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -42,6 +43,11 @@ class KrakenMarketData:
     def instrument_of(self, symbol: Symbol) -> Instrument | None:
         """The contract as last read, or None. A contract that left the listing keeps its facts: it may still be held."""
         return self._instruments.get(symbol)
+
+    def remember(self, instruments: Iterable[Instrument]) -> None:
+        """Take over contract facts read earlier; newer listings replace them."""
+        for one in instruments:
+            self._instruments.setdefault(one.symbol, one)
 
     async def instruments(self) -> tuple[Instrument, ...]:
         body = await self._rest.get("instruments", f"{self._config.base_rest}v3/instruments")

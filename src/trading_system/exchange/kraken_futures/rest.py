@@ -64,6 +64,8 @@ class SignedRest:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         self._client = make_client(self._config, DirectSession(self._session))
+        # reads the certificate store now, instead of inside the first order
+        self._client.open()
 
     async def close(self) -> None:
         client, self._client = self._client, None

@@ -5,10 +5,12 @@ Build one per account and process; give it the same gate and budget as everythin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from trading_system.domain.protocols import Clock, Random
+from trading_system.domain.market import Instrument
+from trading_system.domain.protocols import Account, Clock, MarketData, Orders, PrivateFeed, Random
 from trading_system.exchange.kraken_futures.account import KrakenAccount
 from trading_system.exchange.kraken_futures.config import KrakenConfig
 from trading_system.exchange.kraken_futures.market_data import KrakenMarketData
@@ -45,10 +47,11 @@ class KrakenFuturesVenue:
         self._server_clock = ServerClock()
         self._public = PublicRest(config, clock, self.observer, self._server_clock)
         self._signed = SignedRest(config, clock, budget, self.observer)
-        self.market_data: Final = KrakenMarketData(self._public, config, clock, self.observer)
-        self.account: Final = KrakenAccount(self._signed, clock, self.observer)
-        self.orders: Final = KrakenOrders(self._signed, gate, self.market_data.instrument_of)
-        self.feed: Final = KrakenPrivateFeed(config, clock, random, self.observer)
+        self._market = KrakenMarketData(self._public, config, clock, self.observer)
+        self.market_data: Final[MarketData] = self._market
+        self.account: Final[Account] = KrakenAccount(self._signed, clock, self.observer)
+        self.orders: Final[Orders] = KrakenOrders(self._signed, gate, self._market.instrument_of)
+        self.feed: Final[PrivateFeed] = KrakenPrivateFeed(config, clock, random, self.observer)
 
     async def open(self) -> None:
         """Make sessions and the signing client (imports ccxt when there is a key). Sends nothing."""
@@ -60,9 +63,13 @@ class KrakenFuturesVenue:
         await self._signed.close()
         await self._public.close()
 
+    def remember_instruments(self, instruments: Iterable[Instrument]) -> None:
+        """Contract facts from a cache, so that entries can be checked before the first listing is read."""
+        self._market.remember(instruments)
+
     async def server_time(self) -> datetime:
         """The venue's clock now: the anchor of market time on a venue that runs at another speed."""
-        return await self.market_data.server_time()
+        return await self._market.server_time()
 
     @property
     def server_time_offset(self) -> float | None:
