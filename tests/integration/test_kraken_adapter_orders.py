@@ -109,6 +109,12 @@ async def test_each_answer_proves_what_the_table_says_and_is_asked_for_once(
     assert len(loopback.seen) == 1
 
 
+async def test_an_order_waits_for_its_own_deadline_and_not_for_a_librarys(loopback: Loopback, venue: KrakenFuturesVenue) -> None:
+    loopback.script(SEND, hangs)
+
+    assert await venue.orders.submit(a_stop()) == OutcomeUnknown("no answer in time")
+
+
 async def test_a_refused_connection_is_unknown_too(loopback: Loopback) -> None:
     async with a_venue(a_config(1)) as nowhere:
         assert isinstance(await nowhere.orders.submit(a_stop()), OutcomeUnknown)

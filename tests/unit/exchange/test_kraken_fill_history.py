@@ -22,6 +22,9 @@ class Listing:
 
     def page(self, before: datetime | None = None) -> tuple[Fill, ...]:
         self.asked += 1
+        if before is not None:
+            # the wire knows milliseconds only
+            before = before.replace(microsecond=before.microsecond // 1000 * 1000)
         rows = [fill for fill in self.fills if before is None or fill.at < before]
         return tuple(sorted(rows, key=lambda fill: fill.at, reverse=True)[: self.size])
 
