@@ -8,7 +8,7 @@ medium works again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -44,6 +44,8 @@ class Journal:
         """Read and verify everything on `medium`; JournalCorrupt when the chain or a record does not hold."""
         self._medium = medium
         self._events = medium if isinstance(medium, EventMemory) else None
+        self.observer: Callable[[JournalEvent], None] | None = None
+        """Told every event after it was applied (the log's story of a position). Must be quick and must not raise."""
         self._pending: list[tuple[int, bytes, bytes]] = []
         self._failure: str | None = None
         self._state = LedgerState()
@@ -121,6 +123,8 @@ class Journal:
         else:
             self._write(event, durable=durable, protective=protective)
         self._state.commit(changes)
+        if self.observer is not None:
+            self.observer(event)
         return True
 
     def _write(self, event: JournalEvent, *, durable: bool, protective: bool) -> None:

@@ -18,14 +18,17 @@ class AccountView:
         self.snapshot: AccountSnapshot | None = None
         self.reads: PrivateReads | None = None
         """The newest reads, complete or not."""
-        self.last_complete_s: float | None = None
+        self.last_complete_at: datetime | None = None
+        """Market time at which the newest complete look began."""
+        self.flows_read_s: float | None = None
+        self.flows_read_at: datetime | None = None
         self._snapshot_s = 0.0
 
     def take(self, reads: PrivateReads) -> None:
         """Adopt what was read."""
         self.reads = reads
         if reads.is_complete:
-            self.last_complete_s = reads.started_s
+            self.last_complete_at = reads.at
         if reads.snapshot is not None:
             self.snapshot = reads.snapshot
             self._snapshot_s = reads.started_s
@@ -33,7 +36,3 @@ class AccountView:
     def is_fresh(self, now_s: float, age_max_s: float = SNAPSHOT_AGE_MAX_S) -> bool:
         """True while the wallet reading is young enough to decide on."""
         return self.snapshot is not None and now_s - self._snapshot_s <= age_max_s
-
-    def read_at(self) -> datetime | None:
-        """Market time of the newest reads."""
-        return None if self.reads is None else self.reads.at

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from trading_system.data.candle_manager import CandleManager
+from trading_system.data.candle_manager import CandleManager, Progress
 from trading_system.data.candle_updates import BarUpdates, CandleReport
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.market import Ticker, Timeframe
@@ -101,16 +101,15 @@ def _code(decision: Signal | NoSignal) -> str:
 class ScanReport:
     """What one scan brought."""
 
-    candles: CandleReport
     signals: tuple[Signal, ...]
     changed: tuple[Signal | NoSignal, ...]
     """Decisions whose outcome is new for their symbol: worth a trace row."""
     judged: int
 
 
-async def load_history(host: ScanHost, symbols: tuple[Symbol, ...], progress: object = None) -> CandleReport:
+async def load_history(host: ScanHost, symbols: tuple[Symbol, ...], progress: Progress | None = None) -> CandleReport:
     """The first load: hydrate, read, merge, warm every engine up. Protection never waits for it."""
-    report = await host.candles.start(symbols, progress)  # type: ignore[arg-type]
+    report = await host.candles.start(symbols, progress)
     feed(host, host.candles.drain())
     return report
 
@@ -136,7 +135,7 @@ def feed(host: ScanHost, updates: BarUpdates) -> None:
         volatility.update(symbol, timeframe, bar)
 
 
-def judge_markets(host: ScanHost, report: CandleReport) -> ScanReport:
+def judge_markets(host: ScanHost) -> ScanReport:
     """Ask the strategy about every eligible market whose newest 15m bar was not judged yet."""
     signals: list[Signal] = []
     changed: list[Signal | NoSignal] = []
@@ -156,7 +155,7 @@ def judge_markets(host: ScanHost, report: CandleReport) -> ScanReport:
             changed.append(decision)
         if isinstance(decision, Signal):
             signals.append(decision)
-    return ScanReport(report, tuple(signals), tuple(changed), judged)
+    return ScanReport(tuple(signals), tuple(changed), judged)
 
 
 def costs_of(ticker: Ticker, fees: FeeBps) -> Costs | None:

@@ -13,8 +13,10 @@ from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.protocols import Account, Alerter, Clock, EventRecorder, MarketData, PrivateFeed, Strategy
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import ZERO
+from trading_system.execution.account_books import AccountBooks
 from trading_system.execution.execution_gateway import ExecutionGateway
 from trading_system.execution.journal import Journal
+from trading_system.execution.protection import NakedMeter
 from trading_system.execution.registry import PositionRegistry
 from trading_system.live.account_view import AccountView
 from trading_system.live.coin_processor import DecisionBook, FeeBps
@@ -41,9 +43,7 @@ class LiveRules:
     """Ticks begin this long after their boundary, when the venue has closed its bar."""
     protection_poll_s: float = 3.0
     fills_overlap: timedelta = timedelta(minutes=5)
-    startup_grace_s: float = 90.0
-    naked_s_max: float = 15.0
-    adopt_phantoms: bool = True
+    kill_file_poll_s: float = 1.0
 
 
 class CooldownBook:
@@ -58,7 +58,7 @@ class CooldownBook:
 
 @dataclass
 class Components:
-    """Everything the delegates reach. No behaviour but two derived figures."""
+    """Everything the delegates reach. No behaviour but a few derived figures."""
 
     clock: Clock
     log: Log
@@ -70,6 +70,8 @@ class Components:
     positions: PositionRegistry
     gateway: ExecutionGateway
     desk: PositionDesk
+    books: AccountBooks
+    naked_meter: NakedMeter
     markets: MarketRegistry
     discovery: MarketDiscovery
     candles: CandleManager
@@ -90,6 +92,10 @@ class Components:
     cooldowns: CooldownBook
     decisions: DecisionBook = field(default_factory=DecisionBook)
     account_view: AccountView = field(default_factory=AccountView)
+
+    @property
+    def fills_overlap(self) -> timedelta:
+        return self.rules.fills_overlap
 
     def positions_booked_pnl(self) -> Decimal:
         """Running total of what every position ever booked: realised P&L less fees, plus funding. Only its changes matter."""

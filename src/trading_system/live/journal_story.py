@@ -5,6 +5,7 @@ Called by the journal after an event was applied. Must be quick and must not rai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from trading_system.domain import events as je
@@ -19,11 +20,14 @@ from trading_system.live.log_port import Log
 class JournalStory:
     """One per journal. `on_closed` is told every closed position (pauses are counted from it)."""
 
-    def __init__(self, state: LedgerState, log: Log, recorder: EventRecorder, alerts: Alerter) -> None:
+    def __init__(
+        self, state: LedgerState, log: Log, recorder: EventRecorder, alerts: Alerter, on_closed: Callable[[Position], None]
+    ) -> None:
         self._state = state
         self._log = log
         self._recorder = recorder
         self._alerts = alerts
+        self._on_closed = on_closed
 
     def tell(self, event: je.JournalEvent) -> None:
         """Write the line of `event`; events that are only bookkeeping have none."""
@@ -140,6 +144,7 @@ class JournalStory:
         position = self._position(event.position_id)
         if position is None:
             return
+        self._on_closed(position)
         net = event.gross - event.fees + event.funding
         opened = position.tally.first_fill_at or position.plan.planned_at
         minutes = round((event.at - opened).total_seconds() / 60)

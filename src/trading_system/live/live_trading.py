@@ -16,7 +16,8 @@ from trading_system.domain.market import Timeframe
 from trading_system.domain.modes import Mode
 from trading_system.domain.signals import Signal
 from trading_system.domain.symbols import Symbol
-from trading_system.live.account_sync import sync_account
+from trading_system.execution.protection import NakedStage
+from trading_system.live.account_sync import SyncReport, sync_account
 from trading_system.live.auction_runner import Facts, holdings_of, run_auction
 from trading_system.live.coin_processor import ScanReport, judge_markets, load_history, refresh_candles
 from trading_system.live.components import Components
@@ -28,6 +29,8 @@ from trading_system.live.narrator import Narrator
 from trading_system.live.signal_handler import active_cooldowns, make_candidates
 from trading_system.portfolio.candidate import Candidate
 from trading_system.portfolio.clusters import assign_clusters
+from trading_system.safety.invariants import Invariant
+from trading_system.safety.modes import Halt
 
 T = TypeVar("T")
 
@@ -39,8 +42,10 @@ class LiveTrading(Components):
         self.cycle = 0
         self.is_warm = False
         """True once every engine was fed its history: before that there are no signals."""
-        self.entry_gate: str | None = "starting: not reconciled yet"
-        """Why entries are off besides the mode (barrier at start, missing go-live acts); None = nothing."""
+        self.barrier: str | None = "not reconciled yet"
+        """No entries until the first complete look at the account was taken in."""
+        self.entry_gate: str | None = None
+        """Why entries are off besides mode and barrier (missing go-live acts …); None = nothing."""
         self._tell = Narrator(self.log, self.recorder, self.alerts)
         self._waiting: tuple[Candidate, ...] = ()
         self._clusters: dict[Symbol, Symbol] = {}
@@ -79,7 +84,7 @@ class LiveTrading(Components):
     @property
     def entries_allowed(self) -> bool:
         """Mode NORMAL, engines warm, nothing else in the way."""
-        return self.monitor.mode.allows_entries and self.is_warm and self.entry_gate is None
+        return self.monitor.mode.allows_entries and self.is_warm and self.barrier is None and self.entry_gate is None
 
     # --- phases -----------------------------------------------------------------------------------------------------
 
@@ -93,7 +98,24 @@ class LiveTrading(Components):
         self.markets.observe_modes(tickers)
 
     async def _sync(self) -> None:
-        self._tell.synced(await sync_account(self, with_snapshot=True))
+        self._digest(await sync_account(self, with_snapshot=True))
+
+    async def look(self) -> None:
+        """The protection loop's look at the account; a failed read is told and the next poll is the retry."""
+        self._digest(await sync_account(self, with_snapshot=False))
+
+    def _digest(self, report: SyncReport) -> None:
+        """Count what failed, tell what was found, fire the kill switch for a position that stays naked."""
+        self.venue_health.note_latency(report.reads.finished_s - report.reads.started_s)
+        for _ in report.reads.failures:
+            self.venue_health.note_error()
+        for alarm in report.alarms:
+            if alarm.stage is NakedStage.PERSISTENT:
+                reason = f"{alarm.symbol}: {alarm.qty} without a stop for {alarm.naked_s:.0f} s"
+                self.monitor.halt(Halt(Mode.KILL_SWITCH, Invariant.NAKED_POSITION, reason, "invariant", self.clock.now()))
+        if report.reads.is_complete and self.barrier is not None:
+            self.barrier = None
+        self._tell.synced(report)
 
     async def protect(self) -> None:
         """Plan and act for every position: also called by the protection loop."""
@@ -114,7 +136,7 @@ class LiveTrading(Components):
             journal_ok=self.journal.failure is None,
         )
         self._tell.assessed(assess(self, facts))
-        await enforce_mode(self)
+        self._tell.cleaned(await enforce_mode(self))
 
     async def _refresh_candles(self) -> None:
         self.markets.hold(position.symbol for position in self.positions.active())
@@ -189,7 +211,7 @@ class LiveTrading(Components):
         if view.snapshot is not None:
             report.equity, report.margin_util = view.snapshot.portfolio_value, view.snapshot.venue_utilization
         report.budget_points = self.control.budget_points()
-        self._tell.cycle(report, self.clock.monotonic(), is_halted=self.monitor.mode.is_halted)
+        self._tell.cycle(report, self.clock.monotonic())
         if self.monitor.mode is Mode.KILL_SWITCH:
             self.log.warning(ev.KILL_SWITCH_STILL_ACTIVE, reason=self.monitor.state.halt.reason if self.monitor.state.halt else "")
 

@@ -5,7 +5,7 @@ The trap it avoids: limits on loss that nothing ever fed. State is kept in the j
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Protocol
@@ -31,9 +31,15 @@ LOSS_STATE_KEY: Final = "loss_state"
 class Recording(Protocol):
     """The journal, as far as small states are concerned."""
 
-    def record(self, event: StateNoted, *, durable: bool = ...) -> None: ...
+    @property
+    def state(self) -> Notes: ...
 
-    def noted(self, key: str) -> str | None: ...
+    def record(self, event: StateNoted, *, durable: bool = ...) -> bool: ...
+
+
+class Notes(Protocol):
+    @property
+    def notes(self) -> Mapping[str, str]: ...
 
 
 class LossBook:
@@ -51,7 +57,7 @@ class LossBook:
 
     def load(self, closed: Iterable[Position]) -> None:
         """Read the stored state and rebuild the pauses from closed trades (oldest first)."""
-        text = self._journal.noted(LOSS_STATE_KEY)
+        text = self._journal.state.notes.get(LOSS_STATE_KEY)
         if text is not None:
             try:
                 self._state = decode_loss_state(text)

@@ -16,12 +16,16 @@ from trading_system.domain.intents import Approved, Refused
 from trading_system.domain.modes import Mode
 from trading_system.domain.protocols import Alerter, EventRecorder
 from trading_system.domain.signals import NoSignal, Signal
-from trading_system.domain.units import from_ms
-from trading_system.execution.execution_gateway import ActionStatus
+from trading_system.domain.units import ZERO, from_ms
+from trading_system.execution.execution_gateway import SendStatus
 from trading_system.execution.order_ids import position_id_of
+from trading_system.execution.protection import NakedStage
+from trading_system.execution.reconcile import Defer, StrangeOrder, Unmanaged
+from trading_system.live.account_sync import SyncReport
 from trading_system.live.auction_runner import AuctionReport, Submission
 from trading_system.live.coin_processor import ScanReport
 from trading_system.live.cycle_report import CycleReport
+from trading_system.live.kill_switch_ops import CleanupReport
 from trading_system.live.log_port import Log
 from trading_system.live.position_desk import Work
 from trading_system.live.signal_handler import RefusedSignal, SignalRefusal, SignalReport
@@ -147,7 +151,7 @@ class Narrator:
             case Approved() as approved:
                 self._approved(approved, **fields)
         report = submission.report
-        if report is not None and report.status.value in ("rejected", "not_sent"):
+        if report is not None and report.status in (SendStatus.REJECTED, SendStatus.SKIPPED):
             self._log.error(ev.EXECUTION_FAILED, what="entry", status=report.status.value, detail=report.detail, **fields)
 
     def _refused(self, refused: Refused, **fields: Any) -> None:
@@ -181,9 +185,9 @@ class Narrator:
         """Only what did not go as planned: what did is told by the journal's own events."""
         for work in done:
             report = work.report
-            if report.status is ActionStatus.DONE:
+            if report.status is SendStatus.DONE:
                 continue
-            level = self._log.debug if report.status is ActionStatus.SKIPPED else self._log.warning
+            level = self._log.debug if report.status is SendStatus.SKIPPED else self._log.warning
             level(
                 ev.ACTION_NOT_DONE,
                 position_id=work.position.position_id,
@@ -192,6 +196,42 @@ class Narrator:
                 status=report.status.value,
                 detail=report.detail,
             )
+
+    def synced(self, report: SyncReport) -> None:
+        """Failed reads, findings, alarms. A quiet look says nothing."""
+        for failure in report.reads.failures:
+            self._log.warning(ev.READ_FAILED, why=failure)
+        if report.flows_failed is not None:
+            self._log.warning(ev.READ_FAILED, why=f"account log: {report.flows_failed}")
+        for finding in report.books.findings:
+            if isinstance(finding, Defer):
+                self._log.debug(ev.RECONCILE_DEFERRED, symbol=finding.symbol, why=finding.why)
+            elif isinstance(finding, (Unmanaged, StrangeOrder)):
+                self._log.warning(ev.PHANTOM, what=type(finding).__name__, detail=str(finding))
+                self._alerts.alert("RECONCILE_ADOPTED", f"{type(finding).__name__}: {finding}", urgent=True)
+        for double in report.books.doubles:
+            self._log.error(ev.ORDER_UNKNOWN, symbol=double.symbol, client_order_id=double.client_order_id, why="a second order under one id")
+            self._alerts.alert("EXCEPTION", f"{double.symbol}: a second order rests under id {double.client_order_id}", urgent=True)
+        for refused in report.books.refused:
+            self._log.error(ev.RECONCILE_REFUSED, why=refused)
+        for alarm in report.alarms:
+            line = ev.NAKED_PERSISTENT if alarm.stage is NakedStage.PERSISTENT else ev.NAKED_FIRST
+            self._log.error(line, symbol=alarm.symbol, qty=alarm.qty, naked_s=round(alarm.naked_s, 1))
+            self._alerts.alert(
+                "NAKED_POSITION", f"{alarm.symbol}: {alarm.qty} without a stop for {alarm.naked_s:.0f} s; placing one", symbol=alarm.symbol, urgent=True
+            )
+        if report.books.fills:
+            fees = sum((fill.fee_usd or ZERO for fill in report.books.fills), ZERO)
+            self._log.info(f"{ev.FILL_RECONCILIATION}: {len(report.books.fills)} fills, {len(report.books.events)} orders updated, ${fees:.2f} fees")
+
+    def cleaned(self, report: CleanupReport) -> None:
+        """What a halt did to orders."""
+        for order in report.cancelled:
+            self._log.warning(ev.ORDER_CANCEL_ASKED, position_id=order.position_id, client_order_id=order.client_order_id, purpose=order.purpose.value)
+        if report.is_newly_done:
+            for stop in report.preserved:
+                self._log.info(ev.KILL_SWITCH_PRESERVING, symbol=stop.symbol, trigger_price=stop.trigger_price, qty=stop.qty)
+            self._log.warning(ev.KILL_SWITCH_CLEANUP_DONE, preserved_stop_losses=len(report.preserved))
 
     # --- safety -----------------------------------------------------------------------------------------------------
 

@@ -48,7 +48,9 @@ class CooldownBook(Protocol):
 
 
 class Emission(Protocol):
-    def record(self, event: SignalEmitted, *, durable: bool = ...) -> None: ...
+    """The journal, as far as cooldowns are concerned."""
+
+    def record(self, event: SignalEmitted, *, durable: bool = ...) -> bool: ...
 
 
 class SignalHost(Protocol):

@@ -18,29 +18,34 @@ class VolatilityBook:
     """ATR14 of the 15m and the 4h series per symbol, in price units. Owned by the loop."""
 
     def __init__(self) -> None:
-        self._atr: dict[tuple[Symbol, Timeframe], Atr] = {}
-        self._value: dict[tuple[Symbol, Timeframe], float] = {}
+        self._m15: dict[Symbol, Atr] = {}
+        self._h4: dict[Symbol, Atr] = {}
 
     def update(self, symbol: Symbol, timeframe: Timeframe, bar: Bar) -> None:
         """Feed one closed bar; other timeframes than 15m and 4h are ignored."""
-        if timeframe is not Timeframe.H4 and timeframe is not Timeframe.M15:
+        if timeframe is Timeframe.M15:
+            series = self._m15
+        elif timeframe is Timeframe.H4:
+            series = self._h4
+        else:
             return
-        key = (symbol, timeframe)
-        atr = self._atr.get(key)
+        atr = series.get(symbol)
         if atr is None:
-            atr = self._atr[key] = Atr(_PERIOD)
-        value = atr.update(bar.high, bar.low, bar.close)
-        if value is not None:
-            self._value[key] = value
+            atr = series[symbol] = Atr(_PERIOD)
+        atr.update(bar.high, bar.low, bar.close)
 
     def forget(self, symbol: Symbol) -> None:
         """Drop a symbol; its bars will be fed again."""
-        for timeframe in (Timeframe.M15, Timeframe.H4):
-            self._atr.pop((symbol, timeframe), None)
-            self._value.pop((symbol, timeframe), None)
+        self._m15.pop(symbol, None)
+        self._h4.pop(symbol, None)
 
     def atr_4h(self, symbol: Symbol) -> float | None:
-        return self._value.get((symbol, Timeframe.H4))
+        """None while fewer than 14 bars were fed."""
+        return _value(self._h4.get(symbol))
 
     def atr_15m(self, symbol: Symbol) -> float | None:
-        return self._value.get((symbol, Timeframe.M15))
+        return _value(self._m15.get(symbol))
+
+
+def _value(atr: Atr | None) -> float | None:
+    return atr.value if atr is not None and atr.is_ready else None

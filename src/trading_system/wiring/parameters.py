@@ -128,6 +128,7 @@ def smc_parameters(settings: Settings) -> SmcParameters:
         volatility_rank_values=s.stop_buffer_rank_bars,
         volatility_rank_values_min=s.stop_buffer_rank_bars_min,
         target_reward_risk_min=float(s.target_r_min),
+        swing_lookback_bars_1h=s.wide_invalidation_bars_1h,
         equal_levels_bars_1h=s.equal_levels_bars,
         equal_levels_atr_4h=float(s.equal_levels_atr),
         tight=RegimeParameters(

@@ -1,0 +1,126 @@
+"""One look at the account, taken in: fills booked, orders resolved, positions reconciled, naked time measured.
+
+Called by the tick and by the protection loop alike; looks may overlap, and an older one never undoes a newer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from trading_system.data.market_registry import MarketRegistry
+from trading_system.domain.account import AccountFlow
+from trading_system.domain.errors import ReadFailed
+from trading_system.domain.protocols import Account, Clock
+from trading_system.domain.symbols import Symbol
+from trading_system.execution.account_books import AccountBooks, BooksReport
+from trading_system.execution.execution_gateway import ExecutionGateway
+from trading_system.execution.protection import NakedAlarm, NakedMeter, measure_naked
+from trading_system.execution.reconcile import MarketFacts
+from trading_system.execution.registry import PositionRegistry
+from trading_system.live.account_view import AccountView
+from trading_system.live.losses import LossBook
+from trading_system.live.position_desk import PositionDesk, VenueHolding
+from trading_system.live.private_reads import PrivateReads, read_private
+from trading_system.live.quotes import QuoteBook
+
+FLOWS_EVERY_S = 120.0
+"""Process seconds between looks into the account log, which has a small budget of its own."""
+
+
+class SyncHost(Protocol):
+    """What taking in a look needs."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def account(self) -> Account: ...
+    @property
+    def books(self) -> AccountBooks: ...
+    @property
+    def gateway(self) -> ExecutionGateway: ...
+    @property
+    def positions(self) -> PositionRegistry: ...
+    @property
+    def markets(self) -> MarketRegistry: ...
+    @property
+    def quotes(self) -> QuoteBook: ...
+    @property
+    def desk(self) -> PositionDesk: ...
+    @property
+    def losses(self) -> LossBook: ...
+    @property
+    def account_view(self) -> AccountView: ...
+    @property
+    def naked_meter(self) -> NakedMeter: ...
+    @property
+    def fills_overlap(self) -> timedelta: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    reads: PrivateReads
+    books: BooksReport
+    alarms: tuple[NakedAlarm, ...]
+    flows: tuple[AccountFlow, ...]
+    flows_failed: str | None
+
+
+async def sync_account(host: SyncHost, *, with_snapshot: bool) -> SyncReport:
+    """Look, book, reconcile; cancel leftovers of ours. Failed reads conclude nothing and are named in the report."""
+    reads = await read_private(host, fills_since=fills_since(host), with_snapshot=with_snapshot)
+    host.account_view.take(reads)
+    if reads.positions is not None:
+        held = {position.symbol: position.qty for position in reads.positions}
+        host.desk.holding = VenueHolding(held, reads.started_s)
+    facts = market_facts(host, reads)
+    booked = await host.books.absorb(reads, facts)
+    for action in booked.actions:
+        await host.gateway.perform(action)
+    alarms: tuple[NakedAlarm, ...] = ()
+    if reads.positions is not None and reads.open_orders is not None:
+        alarms = host.naked_meter.observe(measure_naked(reads.positions, reads.open_orders, facts), host.clock.monotonic())
+    flows, failure = await _sync_flows(host)
+    return SyncReport(reads, booked, alarms, flows, failure)
+
+
+def fills_since(host: SyncHost) -> datetime:
+    """From where fills are read: before the newest complete look, or, at a start, before the oldest position we hold."""
+    last = host.account_view.last_complete_at
+    if last is not None:
+        return last - host.fills_overlap
+    known = [position.plan.planned_at for position in host.positions.active()]
+    newest = host.positions.state.newest_fill_at.values()
+    return min([*known, *([max(newest)] if newest else []), host.clock.now()]) - host.fills_overlap
+
+
+def market_facts(host: SyncHost, reads: PrivateReads) -> dict[Symbol, MarketFacts]:
+    """What is needed to protect each market that is held, here or there."""
+    symbols = {position.symbol for position in host.positions.active()}
+    symbols.update(position.symbol for position in reads.positions or ())
+    facts: dict[Symbol, MarketFacts] = {}
+    for symbol in sorted(symbols):
+        instrument = host.markets.instrument(symbol)
+        if instrument is not None:
+            facts[symbol] = MarketFacts(host.quotes.mark(symbol), instrument.tick, instrument.size_step)
+    return facts
+
+
+async def _sync_flows(host: SyncHost) -> tuple[tuple[AccountFlow, ...], str | None]:
+    """Fees the fills did not tell, funding, deposits. The account log has its own budget: read seldom."""
+    view, now_s = host.account_view, host.clock.monotonic()
+    if view.flows_read_s is not None and now_s - view.flows_read_s < FLOWS_EVERY_S:
+        return (), None
+    began = host.clock.now()
+    since = (view.flows_read_at or began) - host.fills_overlap
+    view.flows_read_s = now_s
+    try:
+        read = await host.account.flows(since)
+    except ReadFailed as error:
+        return (), str(error)
+    view.flows_read_at = began
+    booked = host.books.book_flows(read)
+    host.losses.note_flows(booked)
+    return booked, None
+

@@ -1,0 +1,71 @@
+"""The protection loop: from "fill seen" to "stop rests" without waiting for a tick. Woken by the private feed, with a poll behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from trading_system.domain.protocols import Clock, PrivateFeed
+from trading_system.execution.account_books import AccountBooks
+
+
+class LoopHost(Protocol):
+    """What the loop needs: the feed, the books, and the two moves it makes."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def feed(self) -> PrivateFeed: ...
+    @property
+    def books(self) -> AccountBooks: ...
+
+    async def look(self) -> None:
+        """Read the account and take it in."""
+        ...
+
+    async def protect(self) -> None:
+        """Plan and act for every position."""
+        ...
+
+
+class ProtectionLoop:
+    """Two supervised coroutines that share one wake-up. `progress_s` is the process time of the last finished round."""
+
+    def __init__(self, poll_s: float) -> None:
+        self._poll_s = poll_s
+        self._wake = asyncio.Event()
+        self._look_due = True
+        self.progress_s: float | None = None
+        self.rounds = 0
+
+    def ask_for_look(self) -> None:
+        """Read the account as soon as possible."""
+        self._look_due = True
+        self._wake.set()
+
+    async def listen(self, host: LoopHost) -> None:
+        """Book what the feed tells, at once, and wake the loop."""
+        async for event in host.feed.events():
+            reaction = host.books.on_feed(event)
+            if reaction.read_now:
+                self._look_due = True
+            if reaction.read_now or reaction.fills:
+                self._wake.set()
+
+    async def run(self, host: LoopHost) -> None:
+        """Act on every wake-up; look at the account when asked to, and at least every poll."""
+        while True:
+            try:
+                async with asyncio.timeout(self._poll_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._look_due = True
+            self._wake.clear()
+            # protection first: what a fill needs is known from the fill, before anything is read
+            await host.protect()
+            if self._look_due:
+                self._look_due = False
+                await host.look()
+                await host.protect()
+            self.progress_s = host.clock.monotonic()
+            self.rounds += 1
