@@ -20,6 +20,7 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("prove-config", "verb_prove_config"),
     ("show-config", "verb_show_config"),
     ("schema", "verb_schema"),
+    ("backtest", "verb_backtest"),
 )
 
 

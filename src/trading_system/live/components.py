@@ -93,6 +93,9 @@ class Components:
     decisions: DecisionBook = field(default_factory=DecisionBook)
     account_view: AccountView = field(default_factory=AccountView)
 
+    def __post_init__(self) -> None:
+        """LiveTrading adds its own state here."""
+
     @property
     def fills_overlap(self) -> timedelta:
         return self.rules.fills_overlap

@@ -1,0 +1,61 @@
+"""The list of figures: what each one means, its unit, the bound it must keep, and which measurement gives it.
+
+Importing this costs nothing: a measurement is imported when it runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final, Protocol
+
+from trading_system.app.bench.readings import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row. `module` is the measurement's, in this package; `limit` is in `unit`, None = there is no fixed bound."""
+
+    key: str
+    unit: str
+    meaning: str
+    module: str
+    limit: float | None = None
+    digits: int = 3
+    is_extra: bool = False
+    """Shown in the table; in the JSON object only inside `notes`."""
+
+    def is_above_limit(self, value: float) -> bool:
+        return self.limit is not None and value > self.limit
+
+
+FIGURES: Final[tuple[Figure, ...]] = (
+    Figure("smc_us_per_bar", "us CPU", "signal engine per closed bar and series, judging included", "smc", digits=2),
+    Figure("smc_decide_us", "us CPU", "  of that: one judgement of a 15m bar", "smc", digits=2, is_extra=True),
+    Figure("smc_1000_series_ms", "ms CPU", "250 coins x 4 timeframes, one bar each, judged", "smc", digits=1),
+    Figure("smc_growth_ratio", "x", "time for 100,000 bars / time for 10,000 (linear = 10)", "smc", digits=2),
+    Figure("ready_s", "s", "process start to READY=1", "daemon", limit=60, digits=2),
+    Figure("protecting_s", "s", "process start to the protection loop running", "daemon", limit=30, digits=2),
+    Figure("help_cpu_s", "s CPU", "run.py --help, user + system", "help_cpu", limit=0.3),
+    Figure("intent_p50_ms", "ms", "one durable order intent in the journal", "journal"),
+    Figure("fdatasync_p50_ms", "ms", "write + fdatasync of as many bytes, same disk, interleaved", "journal"),
+    Figure("journal_ratio", "x", "journal commits/s / bare SQLite FULL commits/s", "journal"),
+    Figure("backtest_bars_per_s", "bars/s", "15m bars through a whole backtest", "backtest", digits=0),
+    Figure("rss_mb", "MB", "resident memory of the daemon after its first cycle", "daemon", digits=1),
+    Figure("warmup_1000_s", "s CPU", "1,000 series x 500 bars into cold engines", "warmup", digits=2),
+    Figure("warmup_snapshot_s", "s CPU", "the same engines restored from their snapshots", "warmup"),
+    Figure("refresh_250_p50_s", "s", "candle refresh, 250 symbols, 100 ms round trip, 50 at a time (ideal 0.5)", "refresh"),
+)
+KEYS: Final = tuple(figure.key for figure in FIGURES)
+
+
+class Measurement(Protocol):
+    """What a module of this package offers: several figures may come from one measurement."""
+
+    def measure(self) -> dict[str, Outcome]: ...
+
+
+def measure_module(name: str) -> dict[str, Outcome]:
+    """Run one measurement; the keys it gives are those of its rows."""
+    module: Measurement = import_module(f"trading_system.app.bench.{name}")  # type: ignore[assignment]
+    return module.measure()
