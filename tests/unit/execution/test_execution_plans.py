@@ -1,0 +1,514 @@
+"""Plans for one position: pure, from facts to actions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from execution_builders import (
+    BTC,
+    D,
+    a_fill,
+    a_plan,
+    a_position_id,
+    a_view,
+    an_order,
+    at,
+    booked,
+    entry_events,
+    ledger,
+    open_events,
+    placed,
+    protected_events,
+    stop_events,
+)
+from trading_system.domain import events as ev
+from trading_system.domain.actions import (
+    AbandonEntry,
+    Action,
+    ActivateBreakEven,
+    ActivateTrailing,
+    BeginClose,
+    CancelOrder,
+    ClosePartial,
+    CloseStep,
+    CompleteEntry,
+    FinishClose,
+    MoveStop,
+    PlaceStop,
+    PlaceTakeProfit,
+    ReachFinalTarget,
+    RetryEntry,
+)
+from trading_system.domain.errors import ConfigError
+from trading_system.domain.orders import ClientOrderId, Direction, EntryStyle, OrderPurpose, PositionId, VenueOrderId
+from trading_system.domain.positions import CloseReason, EndReason, Lineage, OrderState, Targets
+from trading_system.domain.units import Price, Qty
+from trading_system.execution.ledger import LedgerState
+from trading_system.execution.position_manager import Plan, plan
+from trading_system.execution.position_view import NEW_WATCH, FinalTarget, MarketView, PositionParameters, Watch
+from trading_system.execution.stop_plan import emergency_stop
+from trading_system.execution.take_profit_plan import compute_targets
+
+PID = a_position_id()
+ENTRY, STOP, TP1 = (ClientOrderId(f"ts-{PID}-{word}-1") for word in ("en", "sl", "tp1"))
+PARAMS = PositionParameters()
+TARGETS = Targets(Qty(D(10)), Qty(D(4)), Qty(D(4)), Price(D(105)), Price(D("112.5")))
+
+
+def planned(
+    state: LedgerState, view: MarketView | None = None, watch: Watch = NEW_WATCH, params: PositionParameters = PARAMS, s: float = 10
+) -> Plan:
+    position = state.active_on(BTC)
+    assert position is not None
+    return plan(state, position, a_view() if view is None else view, watch, params, now=at(s), now_s=s)
+
+
+def actions(state: LedgerState, view: MarketView | None = None, watch: Watch = NEW_WATCH, **kwargs: Any) -> tuple[Action, ...]:
+    return planned(state, view, watch, **kwargs).actions
+
+
+def complete(*more: ev.JournalEvent, direction: Direction = Direction.LONG) -> LedgerState:
+    """Protected, entry complete, both take-profits resting."""
+    side = direction.sign
+    targets = replace(TARGETS, tp1_price=Price(D(100) + 5 * side), tp2_price=Price(D(100) + D("12.5") * side))
+    tp1 = an_order(OrderPurpose.TP1, qty="4", direction=direction, limit_price=targets.tp1_price)
+    tp2 = an_order(OrderPurpose.TP2, qty="4", direction=direction, limit_price=targets.tp2_price)
+    return ledger(
+        *protected_events(direction=direction),
+        ev.EntryCompleted(at(3), PID, targets, "filled"),
+        ev.OrderIntended(at(3), tp1),
+        placed(OrderPurpose.TP1),
+        ev.OrderIntended(at(3), tp2),
+        placed(OrderPurpose.TP2),
+        *more,
+    )
+
+
+def after_tp1(*more: ev.JournalEvent) -> LedgerState:
+    shrunk = (ev.AmendIntended(at(6), STOP, Qty(D(6)), Price(D(95)), "size"), ev.AmendConfirmed(at(6), STOP, Qty(D(6)), Price(D(95))))
+    return complete(booked(a_fill("f2", "4", OrderPurpose.TP1, "105", seconds=5), OrderPurpose.TP1), *shrunk, *more)
+
+
+# --- stops ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_fill_however_small_asks_for_a_stop_for_exactly_it() -> None:
+    state = ledger(*entry_events(), booked(a_fill("f1", "1")))
+
+    assert actions(state) == (PlaceStop(PID, Qty(D(1)), Price(D(95)), "1 of 1 without a stop"),)
+
+
+def test_the_stop_grows_with_the_position() -> None:
+    state = ledger(*entry_events(), booked(a_fill("f1", "4")), *stop_events("4"), booked(a_fill("f2", "3")))
+
+    assert actions(state) == (MoveStop(PID, STOP, Qty(D(7)), Price(D(95)), "position grew"),)
+
+
+def test_the_stop_shrinks_with_the_position() -> None:
+    state = complete(booked(a_fill("f2", "4", OrderPurpose.TP1, "105", seconds=5), OrderPurpose.TP1))
+
+    assert MoveStop(PID, STOP, Qty(D(6)), Price(D(95)), "size follows the position") in actions(state, a_view("103"))
+
+
+def test_a_stop_whose_fate_is_unknown_is_waited_for_a_moment_then_another_is_placed() -> None:
+    state = ledger(*open_events(), stop_events()[0], ev.OrderUnknown(at(3), STOP, "timeout"))
+
+    first = planned(state, s=10)
+    waiting = planned(state, watch=first.watch, s=13)
+    again = planned(state, watch=first.watch, s=15)
+
+    assert [sum(isinstance(a, PlaceStop) for a in made.actions) for made in (first, waiting, again)] == [0, 0, 1]
+
+
+def test_a_refused_stop_is_tried_again_and_then_the_position_is_closed() -> None:
+    state = ledger(*open_events(), stop_events()[0], ev.OrderRejected(at(3), STOP, "invalidPrice"))
+
+    first = planned(state, s=0)
+    soon = planned(state, watch=first.watch, s=3)
+    later = planned(state, watch=first.watch, s=5)
+    hard = planned(state, watch=later.watch, s=60)
+
+    assert [type(a) for a in first.actions if isinstance(a, PlaceStop)] == [PlaceStop]
+    assert not any(isinstance(a, PlaceStop) for a in soon.actions)
+    assert any(isinstance(a, PlaceStop) for a in later.actions)
+    assert hard.actions == (BeginClose(PID, CloseReason.STOP_REFUSED, "no stop could be placed for 60 s"),)
+
+
+def test_nothing_is_closed_while_the_market_does_not_execute() -> None:
+    state = ledger(*open_events(), stop_events()[0], ev.OrderRejected(at(3), STOP, "marketSuspended"))
+    watch = Watch(naked_since_s=0, stop_tried_s=50)
+
+    assert not any(isinstance(a, BeginClose) for a in actions(state, a_view("90", is_open=False), watch, s=80))
+
+
+def test_a_wanted_stop_that_the_market_has_passed_closes_instead_of_searching_a_price() -> None:
+    found = actions(ledger(*open_events()), a_view("94.5"))
+
+    assert [(type(a), a.reason) for a in found if isinstance(a, BeginClose)] == [(BeginClose, CloseReason.THROUGH_STOP)]
+    assert not any(isinstance(a, PlaceStop) for a in found)
+
+
+def test_two_stops_converge_to_the_newest() -> None:
+    state = ledger(*protected_events(), *stop_events(attempt=2))
+
+    found = [a for a in actions(state) if isinstance(a, CancelOrder)]
+
+    assert [a.client_order_id for a in found] == [STOP]
+
+
+def test_a_stop_without_a_market_price_is_placed_all_the_same() -> None:
+    assert PlaceStop(PID, Qty(D(10)), Price(D(95)), "10 of 10 without a stop") in actions(ledger(*open_events()), a_view(None))
+
+
+def test_a_new_tick_rounds_the_stop_to_the_side_that_does_not_cost_more() -> None:
+    state = ledger(*entry_events(stop_price=Price(D("95.2"))), booked(a_fill("f1", "10")))
+
+    assert [a.trigger_price for a in actions(state) if isinstance(a, PlaceStop)] == [D("95.5")]
+
+
+@pytest.mark.parametrize(
+    ("direction", "entry", "mark", "liquidation", "stop"),
+    [
+        (Direction.LONG, "100", "101", None, "98"),
+        (Direction.LONG, "100", "90", None, "88.5"),
+        (Direction.LONG, "100", "100", "99", "99.5"),
+        (Direction.SHORT, "100", "99", None, "102"),
+        (Direction.SHORT, "100", "100", "101", "100.5"),
+    ],
+)
+def test_an_emergency_stop_lies_before_liquidation(direction: Direction, entry: str, mark: str, liquidation: str | None, stop: str) -> None:
+    level = None if liquidation is None else D(liquidation)
+    assert emergency_stop(direction, D(entry), D(mark), D("0.5"), D("0.02"), level) == D(stop)
+
+
+def test_an_emergency_stop_never_lies_at_the_mark_even_on_a_coarse_tick() -> None:
+    assert emergency_stop(Direction.LONG, D(100), D(100), D(5), D("0.02"), None) == 95
+
+
+def test_an_adopted_position_past_its_stop_gets_another_stop_and_is_never_closed() -> None:
+    adopted = replace(a_plan("3"), position_id=PositionId("BTC-A20251121081500"), lineage=Lineage.ADOPTED, take_profits=())
+    state = ledger(ev.PositionAdopted(at(1), adopted, Price(D(100)), "listed"))
+
+    found = actions(state, a_view("90"), Watch(naked_since_s=0), s=100)
+
+    assert [a.trigger_price for a in found if isinstance(a, PlaceStop)] == [D("88.5")]
+    assert not any(isinstance(a, BeginClose) for a in found)
+
+
+# --- entry ----------------------------------------------------------------------------------------------------------
+
+
+def resting_entry() -> LedgerState:
+    order = an_order(OrderPurpose.ENTRY, style=EntryStyle.LIMIT)
+    return ledger(ev.EntryPlanned(at(0), a_plan(style=EntryStyle.LIMIT)), ev.OrderIntended(at(0), order), placed(OrderPurpose.ENTRY))
+
+
+@pytest.mark.parametrize(
+    ("mark", "s", "why"),
+    [("100", 119, None), ("100", 120, "entry timeout"), ("102.9", 5, None), ("103", 5, "price moved away"), ("97", 5, "price moved away")],
+)
+def test_a_resting_entry_is_cancelled_when_old_or_left_behind(mark: str, s: float, why: str | None) -> None:
+    found = actions(resting_entry(), a_view(mark), s=s)
+
+    assert [a.why for a in found if isinstance(a, CancelOrder)] == ([] if why is None else [why])
+
+
+def test_an_entry_is_complete_only_when_everything_the_venue_told_of_is_booked() -> None:
+    told = ev.OrderEnded(at(3), ENTRY, EndReason.CANCELLED, Qty(D(6)), "status: cancelled")
+    state = ledger(*entry_events(), booked(a_fill("f1", "4")), *stop_events("4"), told)
+    assert actions(state) == ()
+
+    state = ledger(*entry_events(), booked(a_fill("f1", "4")), told, booked(a_fill("f2", "2")), *stop_events("6"))
+    assert [a.targets.entry_size_initial for a in actions(state) if isinstance(a, CompleteEntry)] == [6]
+
+
+def test_an_intent_without_any_order_is_given_up() -> None:
+    assert actions(ledger(ev.EntryPlanned(at(0), a_plan()))) == (AbandonEntry(PID, "no order was ever sent"),)
+
+
+def test_an_entry_of_unknown_fate_is_never_given_up_by_the_plan() -> None:
+    plan_, intended, _ = entry_events()
+    state = ledger(plan_, intended, ev.OrderUnknown(at(1), ENTRY, "timeout"))
+
+    assert actions(state, s=100_000) == ()
+
+
+@pytest.mark.parametrize(("attempts", "expected"), [(1, RetryEntry), (3, RetryEntry), (4, AbandonEntry)])
+def test_a_post_only_entry_is_repriced_three_times(attempts: int, expected: type) -> None:
+    events: list[ev.JournalEvent] = [ev.EntryPlanned(at(0), a_plan(style=EntryStyle.POST_ONLY))]
+    for attempt in range(1, attempts + 1):
+        order = an_order(OrderPurpose.ENTRY, attempt, style=EntryStyle.POST_ONLY)
+        events += [ev.OrderIntended(at(0), order), ev.OrderRejected(at(1), order.client_order_id, "postWouldExecute")]
+
+    found = actions(ledger(*events), a_view("100", bid=Price(D("99.5"))))
+
+    assert [type(a) for a in found] == [expected]
+
+
+def test_a_fill_that_was_told_but_not_booked_keeps_the_intent() -> None:
+    plan_, intended, _ = entry_events()
+    state = ledger(plan_, intended, ev.OrderEnded(at(1), ENTRY, EndReason.FILLED, Qty(D(10)), "cancel answered: filled"))
+
+    assert actions(state) == ()
+
+
+# --- take-profits ---------------------------------------------------------------------------------------------------
+
+
+def test_both_levels_are_placed_once_the_entry_is_complete() -> None:
+    state = ledger(*protected_events(), ev.EntryCompleted(at(3), PID, TARGETS, "filled"))
+
+    assert actions(state) == (
+        PlaceTakeProfit(PID, OrderPurpose.TP1, Qty(D(4)), Price(D(105))),
+        PlaceTakeProfit(PID, OrderPurpose.TP2, Qty(D(4)), Price(D("112.5"))),
+    )
+
+
+def test_a_level_the_market_has_passed_does_not_stop_its_sibling() -> None:
+    state = ledger(*protected_events(), ev.EntryCompleted(at(3), PID, TARGETS, "filled"))
+
+    found = [a for a in actions(state, a_view("106")) if isinstance(a, PlaceTakeProfit)]
+
+    assert [a.purpose for a in found] == [OrderPurpose.TP2]
+
+
+def test_no_take_profit_while_halted_or_naked() -> None:
+    naked = ledger(*open_events(), ev.EntryCompleted(at(3), PID, TARGETS, "filled"))
+    covered = ledger(*protected_events(), ev.EntryCompleted(at(3), PID, TARGETS, "filled"))
+
+    assert not any(isinstance(a, PlaceTakeProfit) for a in actions(naked))
+    assert actions(covered, a_view(allow_take_profits=False)) == ()
+
+
+def test_a_level_is_looked_at_again_only_after_its_cooldown() -> None:
+    state = ledger(*protected_events(), ev.EntryCompleted(at(3), PID, TARGETS, "filled"))
+    first = planned(state)
+
+    assert actions(state, watch=first.watch, s=600) == ()
+    assert len(actions(state, watch=first.watch, s=610)) == 2
+
+
+@pytest.mark.parametrize(("filled", "tp1", "tp2"), [("10", "4", "4"), ("5", "2", "2"), ("3", "1", "1"), ("2", "1", "0"), ("1", "0", "0")])
+def test_targets_come_from_what_was_filled(filled: str, tp1: str, tp2: str) -> None:
+    position = ledger(*open_events(filled)).active_on(BTC)
+    assert position is not None
+
+    targets = compute_targets(position, a_view())
+
+    assert (targets.tp1_qty_target, targets.tp2_qty_target) == (D(tp1), D(tp2))
+
+
+def test_a_target_below_the_venues_minimum_becomes_one_minimum_order_or_none() -> None:
+    position = ledger(*open_events("10")).active_on(BTC)
+    assert position is not None
+
+    targets = compute_targets(position, a_view(size_min=Qty(D(5))))
+
+    assert (targets.tp1_qty_target, targets.tp2_qty_target) == (5, 0)
+
+
+# --- break-even, trailing, final target -----------------------------------------------------------------------------
+
+
+def test_the_first_target_moves_the_stop_to_break_even() -> None:
+    assert actions(after_tp1(), a_view("104")) == (ActivateBreakEven(PID, Price(D("100.5")), "first target done"),)
+
+
+def test_break_even_waits_while_the_market_is_below_it() -> None:
+    assert actions(after_tp1(), a_view("100")) == ()
+
+
+def test_a_doubtful_quote_moves_nothing() -> None:
+    assert actions(after_tp1(), a_view("104", is_fresh=False)) == ()
+
+
+def test_without_an_order_for_it_the_first_target_needs_two_quotes_in_a_row() -> None:
+    targets = replace(TARGETS, tp1_qty_target=Qty(D(0)), tp2_qty_target=Qty(D(0)))
+    state = ledger(*protected_events(), ev.EntryCompleted(at(3), PID, targets, "filled"))
+    first = planned(state, a_view("105", quote_at=at(10)))
+    same = planned(state, a_view("105", quote_at=at(10)), first.watch)
+    back = planned(state, a_view("104", quote_at=at(11)), same.watch)
+    third = planned(state, a_view("105", quote_at=at(12)), back.watch)
+    fourth = planned(state, a_view("105", quote_at=at(13)), third.watch)
+
+    assert [plan_.actions for plan_ in (first, same, back, third)] == [(), (), (), ()]
+    assert [type(a) for a in fourth.actions] == [ActivateBreakEven]
+
+
+def trailing(multiple: str = "2.0", stop: str = "100.5") -> LedgerState:
+    moved = (
+        ev.BreakEvenActivated(at(7), PID, Price(D(stop)), "first target done"),
+        ev.AmendIntended(at(7), STOP, Qty(D(6)), Price(D(stop)), "wanted"),
+        ev.AmendConfirmed(at(7), STOP, Qty(D(6)), Price(D(stop))),
+        ev.TrailingActivated(at(8), PID, D(multiple), "1 R"),
+    )
+    return after_tp1(*moved)
+
+
+def test_the_stop_trails_by_a_multiple_of_atr() -> None:
+    assert [(a.qty, a.trigger_price) for a in actions(trailing(), a_view("108")) if isinstance(a, MoveStop)] == [(6, D(104))]
+
+
+@pytest.mark.parametrize("mark", ["104.5", "104"])
+def test_the_stop_never_trails_backwards_nor_for_less_than_a_tenth_of_a_percent(mark: str) -> None:
+    assert actions(trailing(), a_view(mark)) == ()
+
+
+@pytest.mark.parametrize(("mark", "multiple"), [("115", "1.8"), ("125", "1.4"), ("140", "1.0")])
+def test_the_multiple_falls_with_profit(mark: str, multiple: str) -> None:
+    assert [a.multiple for a in actions(trailing(), a_view(mark)) if isinstance(a, ActivateTrailing)] == [D(multiple)]
+
+
+def test_the_smallest_multiple_reached_is_kept() -> None:
+    assert [a.trigger_price for a in actions(trailing("1.0"), a_view("108")) if isinstance(a, MoveStop)] == [D(106)]
+
+
+def test_nothing_trails_below_the_least_volatility() -> None:
+    params = replace(PARAMS, trailing_activation_atr_min=D("0.05"))
+    assert actions(trailing(), a_view("108"), params=params) == ()
+
+
+@pytest.mark.parametrize(
+    ("target", "kinds"),
+    [
+        (FinalTarget.NONE, []),
+        (FinalTarget.TIGHTEN_TRAIL, [ReachFinalTarget, ActivateTrailing]),
+        (FinalTarget.CLOSE_PARTIAL, [ReachFinalTarget, ClosePartial]),
+        (FinalTarget.CLOSE_FULL, [ReachFinalTarget, BeginClose]),
+    ],
+)
+def test_the_final_target_does_what_is_configured(target: FinalTarget, kinds: list[type]) -> None:
+    found = actions(complete(), a_view("115"), params=replace(PARAMS, final_target=target))
+    assert [type(a) for a in found] == kinds
+
+
+# --- through the stop, closing, the end -----------------------------------------------------------------------------
+
+
+def test_a_stop_that_did_not_act_for_ten_seconds_closes_the_position() -> None:
+    state = complete()
+    beyond = a_view("94", venue_qty=Qty(D(10)), venue_read_s=19.0)
+    first = planned(state, beyond, s=10)
+
+    assert not any(isinstance(a, BeginClose) for a in actions(state, beyond, first.watch, s=19))
+    assert any(isinstance(a, BeginClose) for a in actions(state, beyond, first.watch, s=20))
+    unread = replace(beyond, venue_read_s=9.0)
+    assert not any(isinstance(a, BeginClose) for a in actions(state, unread, first.watch, s=20))
+    closed_market = replace(beyond, is_open=False)
+    assert not any(isinstance(a, BeginClose) for a in actions(state, closed_market, first.watch, s=20))
+
+
+def closing(*more: ev.JournalEvent) -> LedgerState:
+    return ledger(*protected_events(), ev.CloseRequested(at(4), PID, CloseReason.OPERATOR, "asked"), *more)
+
+
+def close_order(attempt: int, filled: bool = False) -> tuple[ev.JournalEvent, ...]:
+    order = an_order(OrderPurpose.CLOSE, attempt, limit_price=None)
+    return (
+        ev.OrderIntended(at(5), order),
+        placed(OrderPurpose.CLOSE, attempt),
+        ev.OrderEnded(at(6), order.client_order_id, EndReason.GONE, Qty(D(0)), "no fill"),
+    )
+
+
+def test_closing_starts_at_the_market_and_widens_step_by_step() -> None:
+    limits = []
+    events: list[ev.JournalEvent] = []
+    for attempt in range(1, 6):
+        (step,) = actions(closing(*events), a_view("96"))
+        assert isinstance(step, CloseStep)
+        limits.append(step.limit_price)
+        events += close_order(attempt)
+    assert limits == [None, D("94.0"), D("92.0"), D("88.0"), D("88.0")]
+
+
+def test_the_next_step_waits_for_the_outcome_of_the_last_and_two_seconds() -> None:
+    pending = closing(ev.OrderIntended(at(5), an_order(OrderPurpose.CLOSE, limit_price=None)))
+    assert actions(pending) == ()
+
+    first = planned(closing(), s=10)
+    state = closing(*close_order(1))
+    assert actions(state, watch=first.watch, s=11) == ()
+    assert [type(a) for a in actions(state, watch=first.watch, s=12)] == [CloseStep]
+
+
+def test_what_a_fired_stop_left_gets_a_stop_first_and_is_closed_on() -> None:
+    left = closing(
+        booked(a_fill("f5", "7", OrderPurpose.STOP, "95"), OrderPurpose.STOP),
+        ev.OrderEnded(at(6), STOP, EndReason.TRIGGERED, Qty(D(7)), "x"),
+    )
+
+    found = actions(left, a_view("94"))
+
+    assert [type(a) for a in found] == [PlaceStop, CloseStep]
+
+
+@pytest.mark.parametrize("view", [a_view(is_open=False), a_view(venue_qty=Qty(D(0)), venue_read_s=9.0)])
+def test_a_market_that_is_shut_or_a_position_not_listed_any_more_is_not_hammered(view: MarketView) -> None:
+    assert actions(closing(), view) == ()
+
+
+def test_a_position_that_is_out_by_its_fills_is_booked_as_closed() -> None:
+    state = complete(booked(a_fill("f5", "10", OrderPurpose.STOP, "95"), OrderPurpose.STOP))
+
+    assert actions(state) == (FinishClose(PID, CloseReason.STOP, "fill f5"),)
+
+
+def test_a_position_that_is_out_waits_for_the_rest_of_its_entry() -> None:
+    plan_, intended, _ = entry_events()
+    state = ledger(plan_, intended, booked(a_fill("f1", "4")), booked(a_fill("f2", "4", None), None))
+    order = state.orders[ENTRY]
+    assert order.state is OrderState.LIVE
+
+    assert not any(isinstance(a, FinishClose) for a in actions(state))
+
+
+def test_a_position_that_needs_a_human_is_left_alone() -> None:
+    state = complete(ev.PositionQuarantined(at(9), PID, "venue lists short 3"))
+    assert actions(state, a_view("90"), s=1000) == ()
+
+
+def test_a_plan_with_nothing_to_do_keeps_its_memory_as_it_is() -> None:
+    state = complete()
+    first = planned(state)
+    again = planned(state, watch=first.watch)
+
+    assert again.actions == ()
+    assert again.watch is first.watch
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trail_ladder": ((D(0), D(1)), (D(3), D(2)))},
+        {"trail_ladder": ((D(1), D(2)),)},
+        {"close_widths": ()},
+        {"stop_retry_s": 90.0},
+    ],
+)
+def test_figures_that_contradict_each_other_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        replace(PARAMS, **change)
+
+
+def test_a_foreign_stop_counts_and_is_never_touched() -> None:
+    adopted = replace(a_plan("10"), position_id=PositionId("BTC-A20251121081500"), lineage=Lineage.ADOPTED, take_profits=())
+    foreign = replace(
+        an_order(OrderPurpose.STOP, qty="10"),
+        client_order_id=ClientOrderId("venue:v77"),
+        position_id=adopted.position_id,
+        state=OrderState.LIVE,
+        venue_order_id=VenueOrderId("v77"),
+        is_foreign=True,
+        attempt=0,
+    )
+    state = ledger(
+        ev.PositionAdopted(at(1), adopted, Price(D(100)), "listed"),
+        ev.StopAdopted(at(1), foreign, "an existing stop protects it"),
+        ev.EntryCompleted(at(2), adopted.position_id, Targets(Qty(D(10)), Qty(D(0)), Qty(D(0))), "adopted"),
+    )
+
+    assert actions(state) == ()
