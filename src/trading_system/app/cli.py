@@ -16,11 +16,14 @@ from trading_system import __version__
 from trading_system.app.exit_codes import ExitCode
 
 VERBS: Final[tuple[tuple[str, str], ...]] = (
+    ("run", "verb_run"),
     ("exchange", "verb_exchange"),
     ("prove-config", "verb_prove_config"),
     ("show-config", "verb_show_config"),
     ("schema", "verb_schema"),
     ("backtest", "verb_backtest"),
+    ("migrate", "verb_migrate"),
+    ("bench", "verb_bench"),
 )
 
 
@@ -40,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"TradingSystem {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, module_name in VERBS:
-        module: Verb = import_module(f"trading_system.app.{module_name}")  # type: ignore[assignment]
+        module: Verb = import_module(f"trading_system.app.{module_name}")
         sub = verbs.add_parser(name, help=module.SUMMARY, description=module.SUMMARY)
         module.configure(sub)
         sub.set_defaults(_run=module.run)

@@ -57,5 +57,5 @@ class Measurement(Protocol):
 
 def measure_module(name: str) -> dict[str, Outcome]:
     """Run one measurement; the keys it gives are those of its rows."""
-    module: Measurement = import_module(f"trading_system.app.bench.{name}")  # type: ignore[assignment]
+    module: Measurement = import_module(f"trading_system.app.bench.{name}")
     return module.measure()

@@ -16,7 +16,7 @@ def measure() -> dict[str, Outcome]:
     """User + system seconds of whole child processes. One untimed run before writes the byte code."""
     samples = []
     for number in range(RUNS + 1):
-        child = subprocess.Popen(command_of("--help"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(command_of("--help"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:

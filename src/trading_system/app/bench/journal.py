@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,11 +18,11 @@ from time import perf_counter
 from typing import Final
 
 from trading_system.app.bench.readings import Outcome, Unmeasured, reading_of
-from trading_system.domain.events import EntryAbandoned, EntryPlanned, OrderEnded, OrderIntended, SessionStarted
+from trading_system.domain.events import EntryAbandoned, EntryPlanned, JournalEvent, OrderEnded, OrderIntended, SessionStarted
 from trading_system.domain.orders import Direction, EntryStyle, OrderPurpose, Side
 from trading_system.domain.positions import EndReason, EntryPlan, Lineage, OwnOrder
 from trading_system.domain.symbols import Symbol
-from trading_system.domain.units import Price, Qty
+from trading_system.domain.units import ZERO, Price, Qty, to_ms
 from trading_system.execution.codec import GENESIS, encode_event
 from trading_system.execution.journal import Journal
 from trading_system.execution.journal_sqlite import SqliteMedium
@@ -29,6 +30,8 @@ from trading_system.execution.order_ids import client_order_id, position_id_of
 
 BLOCKS: Final = 5
 PER_BLOCK: Final = 60
+UNTIMED: Final = 30
+"""Commits before the first timed one: files grow, caches fill."""
 _START: Final = datetime(2025, 1, 6, tzinfo=UTC)
 _SYMBOL: Final = Symbol("BTC/USD")
 
@@ -66,28 +69,44 @@ def _run(folder: Path, samples: Samples) -> None:
     journal.begin_session(SessionStarted(_START, "paper", "sim", "bench", "0", "0", 0))
     raw = _raw_sqlite(folder / "raw.db")
     disk = os.open(folder / "raw.bin", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def record(event: JournalEvent) -> float:
+        return _seconds(lambda: journal.record(event))
+
+    def commit(event: JournalEvent) -> float:
+        payload = encode_event(event)
+        return _seconds(lambda: _commit(raw, payload))
+
     try:
-        for number in range(BLOCKS * PER_BLOCK):
-            at = _START + timedelta(minutes=15 * number)
-            plan, order = _an_entry(at)
-            journal.record(EntryPlanned(at, plan))
-            intent = OrderIntended(at, order)
-            payload = encode_event(intent)
-            samples.intent.append(_seconds_of_intent(journal, intent))
-            samples.disk.append(_seconds_of_write(disk, payload + GENESIS))
-            samples.sqlite.append(_seconds_of_commit(raw, number, payload))
-            # the entry ends unfilled, so that the state stays as small as a daemon's
-            journal.record(OrderEnded(at, order.client_order_id, EndReason.CANCELLED, Qty(Decimal(0)), "bench"))
-            journal.record(EntryAbandoned(at, plan.position_id, "bench"))
+        for number in range(-UNTIMED, BLOCKS * PER_BLOCK):
+            before, intent, after = _an_entry(_START + timedelta(minutes=15 * (number + UNTIMED)))
+            # both files take the same rows, so that both -wal files grow, wrap and checkpoint alike; who goes first alternates
+            for event in before:
+                record(event)
+                commit(event)
+            first, second = (record, commit) if number % 2 else (commit, record)
+            times = {first: first(intent), second: second(intent)}
+            content = encode_event(intent) + GENESIS
+            written = _seconds(lambda content=content: _write(disk, content))  # type: ignore[misc]
+            for event in after:
+                record(event)
+                commit(event)
+            if number >= 0:
+                samples.intent.append(times[record])
+                samples.sqlite.append(times[commit])
+                samples.disk.append(written)
     finally:
         os.close(disk)
         raw.close()
         journal.close()
 
 
-def _an_entry(at: datetime) -> tuple[EntryPlan, OwnOrder]:
-    """A plan and its first order, with every field an ordinary entry fills in."""
-    position = position_id_of(_SYMBOL, int(at.timestamp() * 1000))
+def _an_entry(at: datetime) -> tuple[tuple[JournalEvent, ...], OrderIntended, tuple[JournalEvent, ...]]:
+    """What comes before an intent, the intent with every field an ordinary entry fills in, and its end without a fill.
+
+    It ends, so that the state stays as small as a daemon's.
+    """
+    position = position_id_of(_SYMBOL, to_ms(at))
     qty, limit, stop = Qty(Decimal("0.0125")), Price(Decimal("80040.5")), Price(Decimal("78900.0"))
     plan = EntryPlan(position, _SYMBOL, Direction.LONG, Lineage.INTENT, at, qty, Price(Decimal("80000.0")), stop, limit)
     name = client_order_id(position, OrderPurpose.ENTRY, 1)
@@ -95,28 +114,25 @@ def _an_entry(at: datetime) -> tuple[EntryPlan, OwnOrder]:
     order = OwnOrder(
         name, position, _SYMBOL, OrderPurpose.ENTRY, 1, Side.BUY, qty, at, limit_price=limit, style=EntryStyle.IOC, deadline=deadline
     )
-    return plan, order
+    ended = OrderEnded(at, name, EndReason.CANCELLED, Qty(ZERO), "bench")
+    return (EntryPlanned(at, plan),), OrderIntended(at, order), (ended, EntryAbandoned(at, position, "bench"))
 
 
-def _seconds_of_intent(journal: Journal, intent: OrderIntended) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     begun = perf_counter()
-    journal.record(intent)
+    work()
     return perf_counter() - begun
 
 
-def _seconds_of_write(disk: int, content: bytes) -> float:
-    begun = perf_counter()
+def _write(disk: int, content: bytes) -> None:
     os.write(disk, content)
     os.fdatasync(disk)
-    return perf_counter() - begun
 
 
-def _seconds_of_commit(connection: sqlite3.Connection, number: int, payload: bytes) -> float:
-    begun = perf_counter()
+def _commit(connection: sqlite3.Connection, payload: bytes) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("INSERT INTO journal (seq, payload, chain) VALUES (?, ?, ?)", (number + 1, payload, GENESIS))
+    connection.execute("INSERT INTO journal (payload, chain) VALUES (?, ?)", (payload, GENESIS))
     connection.execute("COMMIT")
-    return perf_counter() - begun
 
 
 def _raw_sqlite(path: Path) -> sqlite3.Connection:
