@@ -17,7 +17,7 @@ from typing import Protocol
 class SeededRandom(Protocol):
     """A seeded source of indices."""
 
-    def randrange(self, stop: int) -> int: ...
+    def randrange(self, stop: int, /) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from typing import Final
 
 # the daemon's life
 STARTING: Final = "STARTING"
+PROTECTING: Final = "PROTECTING"
+"""Reconciled with the venue, stops verified; entries are still off."""
 STARTED: Final = "STARTED"
 STOPPING: Final = "STOPPING"
 STOPPED: Final = "STOPPED"

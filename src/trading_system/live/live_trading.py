@@ -136,6 +136,15 @@ class LiveTrading(Components):
             journal_ok=self.journal.failure is None,
         )
         self._tell.assessed(assess(self, facts))
+        await self.enforce()
+
+    def note_task_death(self, name: str, error: BaseException | None) -> None:
+        """A task that must not die died: nothing is opened any more, protection goes on."""
+        self.monitor.halt(Halt(Mode.HALTED, Invariant.OPERATOR, f"task {name!r} ended: {error!r}", "supervisor", self.clock.now()))
+        self.alerts.alert("SYSTEM_HALTED", f"Task {name} ended ({error!r}). Entries are off, stops stay. See the log", urgent=True)
+
+    async def enforce(self) -> None:
+        """Make the mode true at the gate and on the venue."""
         self._tell.cleaned(await enforce_mode(self))
 
     async def _refresh_candles(self) -> None:

@@ -1,0 +1,245 @@
+"""Builds a daemon from a configuration: lock, journal, venue (the embedded exchange is started as a child), database, alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import random  # noqa: TID251 - made here with a seed from the operating system, handed on as the Random port
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from trading_system import __version__
+from trading_system.config.load import LoadedConfig
+from trading_system.config.settings import Settings
+from trading_system.domain import log_events as ev
+from trading_system.domain.errors import ConfigError, InvariantViolation, ReadFailed
+from trading_system.domain.events import SessionStarted
+from trading_system.domain.protocols import CandleStore, EventRecorder
+from trading_system.exchange.kraken_futures.config import KrakenConfig
+from trading_system.execution.codec import JournalCorrupt
+from trading_system.execution.journal import Journal
+from trading_system.execution.journal_sqlite import SqliteMedium, quarantine_journal
+from trading_system.live.log_port import Log
+from trading_system.monitoring.alert_channels import AlertChannel, WebhookChannel
+from trading_system.monitoring.alerting import AlertDispatcher
+from trading_system.safety.instance_lock import InstanceLock
+from trading_system.storage.candle_store import DatabaseCandleStore
+from trading_system.storage.db import make_engine
+from trading_system.storage.migrate import schema_state, upgrade
+from trading_system.storage.writer import HistoryWriter
+from trading_system.strategy.smc_engine import SmcStrategy
+from trading_system.wiring.assembly import Ports, assemble, live_rules
+from trading_system.wiring.clock import PacedClock, WallClock
+from trading_system.wiring.daemon import Daemon, Say
+from trading_system.wiring.embedded_exchange import EmbeddedExchange
+from trading_system.wiring.parameters import smc_parameters
+from trading_system.wiring.supervisor import OnDeath, Supervisor
+from trading_system.wiring.venue_kraken import KrakenControl
+
+JOURNAL_FILE: Final = "positions.db"
+LOCK_FILE: Final = "trading-bot.pid"
+ANCHOR_TOLERANCE_S: Final = 0.2
+"""Process seconds the paced clock may differ from the embedded exchange before it is set again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimPlan:
+    """How the embedded exchange is run."""
+
+    seed: int
+    start: datetime
+    speed: float
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What `run` was asked for."""
+
+    loaded: LoadedConfig
+    log: Log
+    say: Say
+    sim: SimPlan
+
+
+class _Unrecorded:
+    """An EventRecorder for when the main database cannot even be named."""
+
+    def record(self, kind: str, at: datetime, payload: Mapping[str, object]) -> None:
+        del kind, at, payload
+
+
+@asynccontextmanager
+async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator[Daemon]:
+    """A daemon ready to `run`; everything it holds is closed on the way out. `lock` is held already."""
+    settings, log, say = context.loaded.settings, context.log, context.say
+    data_dir = Path(settings.system.data_dir)
+    assert lock.is_held
+    async with AsyncExitStack() as stack:
+        venue_name = settings.exchange.venue
+        is_sim = venue_name == "sim"
+        clock = PacedClock(context.sim.start, context.sim.speed) if is_sim else WallClock()
+        halts: list[Callable[[str, BaseException | None], None]] = []
+
+        def on_fatal(name: str, error: BaseException | None) -> None:
+            for tell in halts:
+                tell(name, error)
+
+        supervisor = Supervisor(clock, log, on_fatal)
+        config = await _start_exchange(context, data_dir, stack, supervisor) if is_sim else _kraken_config(context.loaded)
+        control = KrakenControl(config, clock, random.SystemRandom(), log, read_only=settings.system.read_only)
+        await control.venue.open()
+        stack.push_async_callback(control.venue.close)
+        if isinstance(clock, PacedClock):
+            clock.anchor(await control.venue.server_time())
+            supervisor.start("market clock", lambda: _keep_anchored(clock, control))
+        journal, note = _open_journal(settings, context.sim, data_dir, clock.now(), context.loaded.config_hash)
+        say(f"  state       {data_dir / JOURNAL_FILE}: {journal.seq} records, session {journal.epoch}{note}")
+        recorder, store = _open_history(context, clock, data_dir, stack, supervisor)
+        alerts = await _alerts(context, clock, stack)
+        supervisor.start("alerts", alerts.run)
+        ports = Ports(
+            clock=clock,
+            log=log,
+            market_data=control.venue.market_data,
+            account=control.venue.account,
+            orders=control.venue.orders,
+            feed=control.venue.feed,
+            control=control,
+            spawn=supervisor.detach,
+            recorder=recorder,
+            alerts=alerts,
+            candle_store=store,
+            spec_cache=data_dir / "instruments.json",
+        )
+        rules = live_rules(settings)
+        live = assemble(settings, ports, journal, SmcStrategy(smc_parameters(settings)), data_dir, rules=rules)
+        live.entry_gate = entry_gate(context.loaded) or (note.strip() or None)
+        halts.append(live.note_task_death)
+        if live.entry_gate is not None:
+            log.warning(ev.ENTRIES_GATED, why=live.entry_gate)
+            say(f"  entries     OFF: {live.entry_gate}")
+        yield Daemon(live, supervisor, say, rules)
+
+
+def entry_gate(loaded: LoadedConfig) -> str | None:
+    """Acts that are missing before entries are allowed; they never keep the daemon from starting and protecting."""
+    if loaded.settings.system.mode == "live":
+        return "live trading is gated: the smoke report and the go-live check are not part of this version, so nothing is opened"
+    return None
+
+
+def check_venue(settings: Settings) -> None:
+    """Refuse combinations that are not built. ConfigError."""
+    if settings.system.mode == "paper" and settings.exchange.venue != "sim":
+        raise ConfigError(
+            "system.mode = paper with exchange.venue = kraken_futures is not built yet: "
+            "use exchange.venue: sim (the embedded exchange), which needs no key and no network"
+        )
+    if settings.system.mode == "live" and settings.exchange.venue == "sim":
+        raise ConfigError("system.mode = live needs a real venue; exchange.venue = sim is the embedded exchange. Use system.mode: paper")
+
+
+async def _start_exchange(context: RunContext, data_dir: Path, stack: AsyncExitStack, supervisor: Supervisor) -> KrakenConfig:
+    sim, settings = context.sim, context.loaded.settings
+    arguments = ["--port", str(sim.port), "--seed", str(sim.seed), "--start", sim.start.isoformat(), "--speed", repr(sim.speed)]
+    arguments += ["--state", str(data_dir / "exchange.state"), "--cache", str(data_dir / "cache")]
+    arguments += ["--deposit", str(settings.paper.start_equity_usd)]
+    exchange = EmbeddedExchange(arguments, log_file=Path(settings.system.logs_dir) / "exchange.log")
+    address = await exchange.start(lambda line: context.say(f"  exchange    {line}"))
+    stack.push_async_callback(exchange.stop)
+    supervisor.start("embedded exchange output", exchange.drain, OnDeath.HALT)
+    context.say(f"  venue       embedded exchange at {address.base_url}, seed {sim.seed}, {sim.speed:g}x market speed")
+    return KrakenConfig.at(address.base_url, address.key, address.secret)
+
+
+def _kraken_config(loaded: LoadedConfig) -> KrakenConfig:
+    secrets, exchange = loaded.secrets, loaded.settings.exchange
+    key = secrets.kraken_futures_api_key.reveal() if secrets.kraken_futures_api_key is not None else None
+    secret = secrets.kraken_futures_api_secret.reveal() if secrets.kraken_futures_api_secret is not None else None
+    if exchange.base_url is not None:
+        return KrakenConfig.at(exchange.base_url, key, secret)
+    return KrakenConfig.demo(key, secret) if exchange.environment == "demo" else KrakenConfig.production(key, secret)
+
+
+async def _keep_anchored(clock: PacedClock, control: KrakenControl) -> None:
+    """Follow the embedded exchange's market time: it stands still while the exchange is down or busy."""
+    while True:
+        await clock.sleep(5.0)
+        try:
+            server = await control.venue.server_time()
+        except ReadFailed:
+            continue
+        if abs((server - clock.now()).total_seconds()) / clock.speed > ANCHOR_TOLERANCE_S:
+            clock.anchor(server)
+
+
+def _open_journal(settings: Settings, sim: SimPlan, data_dir: Path, now: datetime, config_hash: str) -> tuple[Journal, str]:
+    """The journal, and a note for people when it had to be set aside (then nothing is opened until a human looked)."""
+    path, note = data_dir / JOURNAL_FILE, ""
+    try:
+        journal = Journal(SqliteMedium(path))
+    except JournalCorrupt as error:
+        kept = quarantine_journal(path, now)
+        note = f" (the old journal is damaged: {error}; kept as {kept[0].name if kept else path.name})"
+        journal = Journal(SqliteMedium(path))
+    venue = settings.exchange.venue
+    account = f"seed {sim.seed} from {sim.start.date().isoformat()}" if venue == "sim" else settings.exchange.environment
+    try:
+        journal.begin_session(SessionStarted(now, settings.system.mode, venue, account, __version__, config_hash, 0))
+    except InvariantViolation as error:
+        journal.close()
+        raise ConfigError(f"{path}: {error}. Use another system.data_dir, or move the old one away") from error
+    return journal, note
+
+
+def _open_history(
+    context: RunContext, clock: PacedClock | WallClock, data_dir: Path, stack: AsyncExitStack, supervisor: Supervisor
+) -> tuple[EventRecorder, CandleStore | None]:
+    """The main database, behind its outbox. A database that is away or behind its schema delays history, never the start."""
+    url = context.loaded.database_url
+    if url is None:
+        context.log.warning(ev.HISTORY_DELAYED, why="no DATABASE_URL: nothing is kept for reports")
+        return _Unrecorded(), None
+    address = url.reveal()
+    if address.startswith("sqlite:///./"):
+        Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = make_engine(address)
+    stack.callback(engine.dispose)
+    writer = HistoryWriter(engine, data_dir / "outbox.db", clock)
+
+    async def begin() -> None:
+        """Bring a local schema up to date, then start writing; both off the loop."""
+        try:
+            state = await asyncio.to_thread(schema_state, engine)
+            if not state.is_current and context.loaded.is_local:
+                await asyncio.to_thread(upgrade, engine)
+            elif not state.is_current:
+                context.log.warning(ev.HISTORY_DELAYED, why=f"schema {state.current} is behind {state.head}: run migrate")
+        except ReadFailed as error:
+            context.log.warning(ev.HISTORY_DELAYED, why=str(error))
+        writer.start()
+
+    async def finish() -> None:
+        await asyncio.to_thread(writer.stop, 5.0)
+
+    supervisor.start("history", begin, OnDeath.IGNORE)
+    stack.push_async_callback(finish)
+    return writer, DatabaseCandleStore(engine, writer)
+
+
+async def _alerts(context: RunContext, clock: PacedClock | WallClock, stack: AsyncExitStack) -> AlertDispatcher:
+    settings, secrets = context.loaded.settings.monitoring, context.loaded.secrets
+    channels: list[AlertChannel] = []
+    if secrets.alert_webhook_url is not None and settings.alerts_enabled:
+        session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+        chat = None if secrets.alert_chat_id is None else secrets.alert_chat_id.reveal()
+        channels.append(WebhookChannel(session, secrets.alert_webhook_url.reveal(), chat_id=chat))
+    return AlertDispatcher(clock, channels, repeat_s=float(settings.alert_repeat_s), is_enabled=settings.alerts_enabled)
+
+

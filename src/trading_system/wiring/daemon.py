@@ -1,0 +1,210 @@
+"""The running daemon: start in the right order, keep the loops going, stop without leaving anything naked.
+
+Order of a start: lock → journal → latches → venue → one complete look → stops verified (PROTECTING) → histories → READY.
+Protection never waits for histories or the main database. `run` never exits because of an exchange's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from trading_system.domain import log_events as ev
+from trading_system.domain.errors import ReadFailed
+from trading_system.domain.protocols import Clock
+from trading_system.live.components import LiveRules
+from trading_system.live.live_trading import LiveTrading
+from trading_system.live.protection_loop import ProtectionLoop
+from trading_system.wiring.supervisor import OnDeath, Supervisor
+
+Say = Callable[[str], None]
+RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """cycles None = until stopped."""
+
+    cycles: int | None = None
+
+
+class Daemon:
+    """One process's life round a LiveTrading."""
+
+    def __init__(self, live: LiveTrading, supervisor: Supervisor, say: Say, rules: LiveRules) -> None:
+        self.live = live
+        self.supervisor = supervisor
+        self.protection = ProtectionLoop(rules.protection_poll_s)
+        self._say = say
+        self.rules = rules
+        self._stopping = asyncio.Event()
+        self.last_tick_s: float | None = None
+
+    def request_stop(self) -> None:
+        """Stop after what is under way; a second request changes nothing."""
+        self._stopping.set()
+
+    async def run(self, plan: RunPlan) -> None:
+        """From the first read to the last record."""
+        began = self.live.clock.monotonic()
+        await self._until_protecting(began)
+        if not self._stopping.is_set():
+            await self._warm_up(began)
+            await self._tick_until_stopped(plan)
+        await self._shut_down()
+
+    # --- start ------------------------------------------------------------------------------------------------------
+
+    async def _until_protecting(self, began: float) -> None:
+        """Reach the venue, take in one complete look, verify stops. Retries for ever, with back-off."""
+        live = self.live
+        hanging = live.books.begin()
+        if hanging:
+            live.log.warning(ev.TAKEOVER, unknown_orders=hanging)
+        saved = live.discovery.restore()
+        attempt = 0
+        while not self._stopping.is_set():
+            problem = await self._first_look()
+            if problem is None:
+                break
+            wait = RETRY_S[min(attempt, len(RETRY_S) - 1)]
+            attempt += 1
+            live.log.warning(ev.VENUE_UNREACHABLE, why=problem, retry_s=wait, has_cached_specs=saved is not None)
+            self._say(f"  venue       not reachable ({problem}); again in {wait:g} s")
+            await self._sleep(wait)
+        self.supervisor.start("private feed", lambda: self.protection.listen(live))
+        self.supervisor.start("protection", lambda: self.protection.run(live))
+        self.supervisor.start("kill-switch file", self._watch_kill_file)
+        held = live.positions.held()
+        seconds = live.clock.monotonic() - began
+        protected = sum(position.state.name in ("PROTECTED", "PARTIAL") for position in held)
+        self._say(f"  reconcile   {len(held)} positions, {len(live.positions.all_open_orders())} open orders of ours, {hanging} of unknown fate")
+        self._say(f"  protection  {protected} of {len(held)} positions with their stop resting; watching ({seconds:.1f} s)")
+        live.log.info(ev.PROTECTING, positions=len(held), protected=protected, seconds=round(seconds, 2))
+
+    async def _first_look(self) -> str | None:
+        """One discovery, one set of quotes, one complete look; None when it worked, else what did not."""
+        live = self.live
+        try:
+            if live.markets.universe is None:
+                report = await live.discovery.discover()
+                if report.failure is not None:
+                    return report.failure
+            live.quotes.update(await live.market_data.tickers())
+            await live.look()
+        except ReadFailed as error:
+            return str(error)
+        if live.barrier is not None:
+            reads = live.account_view.reads
+            return "; ".join(reads.failures) if reads is not None and reads.failures else "the account could not be read completely"
+        await live.protect()
+        return None
+
+    async def _warm_up(self, began: float) -> None:
+        live = self.live
+        step = _Every(0.1)
+
+        def progress(done: int, total: int) -> None:
+            if step.is_due(done / max(1, total)):
+                self._say(f"  histories   {done} of {total} series")
+
+        await live.warm_up(progress)
+        seconds = live.clock.monotonic() - began
+        self._say(f"READY in {seconds:.1f} s: {len(live.markets.eligible())} markets, mode {live.monitor.mode.value}")
+        live.log.info(ev.STARTED, seconds=round(seconds, 2), universe=len(live.markets.eligible()), state=live.monitor.mode.value)
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    async def _tick_until_stopped(self, plan: RunPlan) -> None:
+        live, done = self.live, 0
+        while not self._stopping.is_set() and (plan.cycles is None or done < plan.cycles):
+            if done:
+                await self._until_next_tick()
+                if self._stopping.is_set():
+                    return
+            await live.tick()
+            self.last_tick_s = live.clock.monotonic()
+            done += 1
+
+    async def _until_next_tick(self) -> None:
+        """Ticks are aligned to market time, shortly after their boundary, so that a bar's close is seen at once."""
+        clock, cycle = self.live.clock, self.rules.cycle
+        now = clock.now()
+        epoch_s = now.timestamp() - self.rules.cycle_offset.total_seconds()
+        boundary = now - timedelta(seconds=epoch_s % cycle.total_seconds()) + cycle
+        while not self._stopping.is_set() and (now := clock.now()) < boundary:
+            pace = (clock.market_in(1.0) - now).total_seconds()
+            await self._sleep(min(1.0, (boundary - now).total_seconds() / pace))
+
+    async def _watch_kill_file(self) -> None:
+        """Sees `data/KILL_SWITCH` within a second and closes the gate before the next tick enforces the rest."""
+        live = self.live
+        while True:
+            if live.monitor.check_kill_file(live.clock.now()):
+                await live.enforce()
+                self.protection.ask_for_look()
+            live.journal.flush()
+            await live.clock.sleep(self.rules.kill_file_poll_s)
+
+    # --- stop -------------------------------------------------------------------------------------------------------
+
+    async def _shut_down(self) -> None:
+        """No new entries; outcomes under way are written down; stops stay on the venue."""
+        live = self.live
+        live.control.close_entries("shutdown")
+        live.log.info(ev.STOPPING, in_flight=live.gateway.in_flight)
+        try:
+            async with asyncio.timeout(30):
+                await live.gateway.drain()
+                if live.barrier is None:
+                    await live.look()
+                    await live.protect()
+        except TimeoutError:
+            live.log.warning(ev.STOPPING, why="orders under way are left unknown for the next start")
+        except ReadFailed as error:
+            live.log.warning(ev.STOPPING, why=str(error))
+        await self.supervisor.stop()
+        live.journal.close()
+        held = live.positions.held()
+        live.log.info(ev.STOPPED, positions=len(held))
+        self._say(f"stopped: {len(held)} positions open, their stops stay on the venue")
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep process seconds, or until a stop is asked for."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+    def is_alive(self, clock: Clock, tick_age_s_max: float = 120.0, protection_age_s_max: float = 30.0) -> bool:
+        """For the watchdog: ticks and the protection loop finished work recently."""
+        now, rounds = clock.monotonic(), self.protection.progress_s
+        if rounds is None or now - rounds > protection_age_s_max:
+            return False
+        return self.last_tick_s is None or now - self.last_tick_s <= tick_age_s_max
+
+
+class _Every:
+    """True each time a growing share has passed another `step`."""
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._next = step
+
+    def is_due(self, share: float) -> bool:
+        if share < self._next:
+            return False
+        self._next = share + self._step
+        return True
+
+
+def stop_on_signals(daemon: Daemon) -> None:
+    """SIGTERM and SIGINT ask for a clean stop; a second one does not skip protection."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.request_stop)
