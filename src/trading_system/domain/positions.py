@@ -100,6 +100,8 @@ class CloseReason(Enum):
     FINAL_TARGET = "final_target"
     PREMISE = "premise"
     TIME_EXIT = "time_exit"
+    EXCESS = "excess"
+    """More was executed for an entry than was approved (a packet the venue took twice)."""
     WRITTEN_OFF = "written_off"
     """A human declared an orphan as gone."""
 

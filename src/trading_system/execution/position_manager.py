@@ -15,6 +15,7 @@ from trading_system.domain.actions import (
     Action,
     BeginClose,
     CancelOrder,
+    ClosePartial,
     CloseStep,
     CompleteEntry,
     FinishClose,
@@ -22,7 +23,7 @@ from trading_system.domain.actions import (
 )
 from trading_system.domain.orders import ClientOrderId, Direction, EntryStyle, OrderPurpose
 from trading_system.domain.positions import CloseReason, OrderState, OwnOrder, Position, PositionState
-from trading_system.domain.units import Price, Qty, floor_to_step
+from trading_system.domain.units import ZERO, Price, Qty, floor_to_step
 from trading_system.execution.fills import exit_reason
 from trading_system.execution.ledger import LedgerState
 from trading_system.execution.position_view import MarketView, PositionParameters, Watch, exit_on_tick, is_through
@@ -73,6 +74,7 @@ def plan(
     through, watch = _plan_through_stop(position, view, watch, params, now_s)
     if through is not None:
         return Plan((*stop_actions, *entry_actions, through), watch)
+    entry_actions += _plan_excess(state, position, orders, view)
     targets = position.targets
     if targets is None or stop_actions:
         return Plan(stop_actions + entry_actions, watch)
@@ -175,6 +177,21 @@ def _plan_entry_rest(
     if position.targets is not None or not entry_is_settled(state, position.position_id):
         return ()
     return (CompleteEntry(position.position_id, compute_targets(position, view), "every entry order ended and is booked"),)
+
+
+def _plan_excess(state: LedgerState, position: Position, orders: Orders, view: MarketView) -> tuple[Action, ...]:
+    """A packet the venue took twice filled more than was approved: give the excess back. What a human added is not ours to reduce."""
+    approved = position.plan.qty
+    if not position.is_own or position.tally.entered <= approved or position.qty <= approved or not view.is_open:
+        return ()
+    attempts = range(1, state.attempts.get((position.position_id, OrderPurpose.ENTRY), 0) + 1)
+    prefix = f"ts-{position.position_id}-{OrderPurpose.ENTRY.value}-"
+    ours = sum((state.orders[ClientOrderId(f"{prefix}{attempt}")].filled_qty for attempt in attempts), ZERO)
+    excess = floor_to_step(min(position.qty, ours) - approved, view.size_step)
+    if excess < view.unit or any(order.purpose is OrderPurpose.REDUCE for order in orders.values()):
+        return ()
+    evidence = f"entry orders filled {ours}, approved were {approved}"
+    return (ClosePartial(position.position_id, Qty(excess), None, CloseReason.EXCESS, evidence),)
 
 
 def _plan_through_stop(

@@ -37,7 +37,10 @@ class MarketFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRules:
-    """Process seconds. orphan_after_s: how long fills may lag behind positions before a missing one counts as unexplained."""
+    """Seconds: of the process where looks are compared, of the market where fills are.
+
+    orphan_after_s: how long fills may lag behind positions before a missing position counts as unexplained.
+    """
 
     adopt_phantoms: bool = True
     looks_needed: int = 2
@@ -45,6 +48,8 @@ class ReconcileRules:
     orphan_after_s: float = 20.0
     settle_s: float = 10.0
     """A position right after one of our fills is adopted only when a second look agrees."""
+    lag_s: float = 60.0
+    """How far the list of positions may lag: for so long, what looks like the position just closed is taken for it."""
     adopted_stop_distance: Decimal = Decimal("0.02")
 
 
@@ -183,13 +188,16 @@ class _Comparison:
 
     def phantom(self, venue: VenuePosition) -> list[Finding]:
         symbol = venue.symbol
-        streak = self.counter.count(f"phantom {symbol}", f"{venue.direction.value} {venue.qty}")
         if self._is_stale(symbol):
             return [Defer(symbol, "the reading is older than our newest fill")]
+        streak = self.counter.count(f"phantom {symbol}", f"{venue.direction.value} {venue.qty}")
         newest = self.state.newest_fill_at.get(symbol)
-        is_recent = newest is not None and (self.reads.at - newest).total_seconds() < self.rules.settle_s
-        if is_recent and streak.count < self.rules.looks_needed:
-            return [Defer(symbol, "a fill is recent: a second look must agree")]
+        if newest is not None:
+            age_s = (self.reads.at - newest).total_seconds()
+            if age_s < self.rules.settle_s and streak.count < self.rules.looks_needed:
+                return [Defer(symbol, "a fill is recent: a second look must agree")]
+            if age_s < self.rules.lag_s and self._looks_like_the_last(venue):
+                return [Defer(symbol, "it may be the position we just closed, from a snapshot that lags")]
         evidence = f"venue lists {venue.direction.value} {venue.qty} at {venue.entry_price}, read at {self.reads.at.isoformat()}"
         if not self.rules.adopt_phantoms:
             return [Unmanaged(symbol, evidence)]
@@ -200,6 +208,14 @@ class _Comparison:
         if position_id in self.state.positions:
             return [Defer(symbol, "its name is taken until the next second")]
         return [self._adoption(position_id, venue, market, evidence)]
+
+    def _looks_like_the_last(self, venue: VenuePosition) -> bool:
+        """True when the position we closed last on that symbol had this direction and was at least this large."""
+        for position_id in reversed(self.state.closed):
+            position = self.state.positions[position_id]
+            if position.symbol == venue.symbol:
+                return position.direction is venue.direction and venue.qty <= position.tally.entered
+        return False
 
     def _adoption(self, position_id: PositionId, venue: VenuePosition, market: MarketFacts, evidence: str) -> Adopt:
         stop = self._best_stop(position_id, venue, market)

@@ -1,0 +1,266 @@
+"""Books against venue: adopt, adjust, defer, hand to a human; never destroy."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from execution_builders import (
+    BTC,
+    D,
+    a_fill,
+    a_position_id,
+    an_order,
+    at,
+    booked,
+    entry_events,
+    ledger,
+    open_events,
+    placed,
+    protected_events,
+)
+from fakes.execution_venue import Looks
+from trading_system.domain import events as ev
+from trading_system.domain.account import VenuePosition
+from trading_system.domain.actions import CancelOrder
+from trading_system.domain.orders import ClientOrderId, Direction, FillKind, OpenOrder, OrderKind, OrderPurpose, Side, VenueOrderId
+from trading_system.domain.positions import CloseReason, EndReason
+from trading_system.domain.units import Price, Qty, Usd
+from trading_system.execution.ledger import LedgerState
+from trading_system.execution.reconcile import (
+    AdjustQuantity,
+    Adopt,
+    AdoptPending,
+    CancelLeftover,
+    Defer,
+    Finding,
+    MarketFacts,
+    Orphan,
+    Quarantine,
+    Reappear,
+    ReconcileRules,
+    StrangeOrder,
+    Unmanaged,
+    reconcile,
+)
+from trading_system.execution.venue_reads import Streaks
+
+PID = a_position_id()
+FACTS = {BTC: MarketFacts(Price(D(101)), D("0.5"), D(1))}
+RULES = ReconcileRules()
+
+
+def held(qty: str = "10", direction: Direction = Direction.LONG) -> tuple[VenuePosition, ...]:
+    return (VenuePosition(BTC, direction, Qty(D(qty)), Price(D(100))),)
+
+
+def a_look(s: float, positions: tuple[VenuePosition, ...] | None = (), orders: tuple[OpenOrder, ...] | None = ()) -> Looks:
+    return Looks(s, at(s), positions, orders, ())
+
+
+def findings(state: LedgerState, *looks: Looks, rules: ReconcileRules = RULES) -> list[tuple[Finding, ...]]:
+    memory, found = Streaks(), []
+    for look in looks:
+        result = reconcile(state, look, memory, FACTS, rules)
+        memory = result.memory
+        found.append(result.findings)
+    return found
+
+
+def a_stop(trigger: str = "97", qty: str = "10", key: str = "v50", side: Side = Side.SELL, reduce_only: bool = True) -> OpenOrder:
+    return OpenOrder(
+        VenueOrderId(key),
+        None,
+        BTC,
+        side,
+        OrderKind.STOP,
+        Qty(D(qty)),
+        Qty(D(0)),
+        None,
+        Price(D(trigger)),
+        "mark",
+        reduce_only,
+        at(0),
+        "untouched",
+    )
+
+
+def test_a_position_only_the_venue_knows_is_adopted_with_a_stop_price_of_our_own() -> None:
+    ((adopt,),) = findings(LedgerState(), a_look(5, held()))
+
+    assert isinstance(adopt, Adopt)
+    assert (adopt.plan.position_id, adopt.plan.stop_price, adopt.plan.qty) == ("BTC-A20251121081505", D(98), 10)
+    assert adopt.stop is None
+
+
+def test_an_existing_reduce_only_stop_is_kept() -> None:
+    ((adopt,),) = findings(LedgerState(), a_look(5, held(), (a_stop("90", key="v1"), a_stop("97", key="v2"), a_stop("99", "3", key="v3"))))
+
+    assert isinstance(adopt, Adopt)
+    assert adopt.stop is not None
+    assert (adopt.stop.venue_order_id, adopt.stop.is_foreign, adopt.plan.stop_price) == ("v2", True, D(97))
+
+
+@pytest.mark.parametrize("useless", [a_stop("102"), a_stop(side=Side.BUY), a_stop(reduce_only=False)])
+def test_a_stop_that_does_not_protect_is_not_taken_for_one(useless: OpenOrder) -> None:
+    ((adopt,),) = findings(LedgerState(), a_look(5, held(), (useless,)))
+
+    assert isinstance(adopt, Adopt)
+    assert adopt.stop is None
+
+
+def test_under_alert_only_nothing_is_adopted() -> None:
+    ((finding,),) = findings(LedgerState(), a_look(5, held()), rules=replace(RULES, adopt_phantoms=False))
+    assert isinstance(finding, Unmanaged)
+
+
+@pytest.mark.parametrize("look", [a_look(5, None), a_look(5, held(), None)])
+def test_a_failed_reading_adopts_nothing(look: Looks) -> None:
+    ((*found,),) = findings(LedgerState(), look)
+    assert not any(isinstance(finding, Adopt) for finding in found)
+
+
+def test_a_position_just_closed_is_not_adopted_from_an_old_snapshot() -> None:
+    state = ledger(
+        *open_events(),
+        booked(a_fill("f2", "10", None, seconds=4), None),
+        ev.PositionClosed(at(5), PID, CloseReason.BY_HAND, None, Usd(D(0)), Usd(D(0)), Usd(D(0)), "fill f2"),
+    )
+
+    looks = [a_look(s, held()) for s in (3, 6, 9, 63, 66)]
+
+    assert [type(finding) for (finding,) in findings(state, *looks)] == [Defer, Defer, Defer, Defer, Adopt]
+
+
+def test_another_position_right_after_a_close_is_adopted_when_a_second_look_agrees() -> None:
+    state = ledger(
+        *open_events(),
+        booked(a_fill("f2", "10", None, seconds=4), None),
+        ev.PositionClosed(at(5), PID, CloseReason.BY_HAND, None, Usd(D(0)), Usd(D(0)), Usd(D(0)), "fill f2"),
+    )
+    short = held("3", Direction.SHORT)
+
+    assert [type(finding) for (finding,) in findings(state, a_look(6, short), a_look(9, short))] == [Defer, Adopt]
+
+
+def test_an_entry_in_flight_that_the_venue_holds_is_adopted_into_its_intent() -> None:
+    plan, intended, _ = entry_events()
+    state = ledger(plan, intended, ev.OrderUnknown(at(1), ClientOrderId(f"ts-{PID}-en-1"), "timeout"))
+
+    ((finding,),) = findings(state, a_look(5, held("6")))
+
+    assert isinstance(finding, AdoptPending)
+    assert (finding.position_id, finding.delta) == (PID, 6)
+
+
+def test_an_entry_in_flight_that_the_venue_does_not_hold_is_left_to_its_resolution() -> None:
+    assert findings(ledger(*entry_events()), a_look(5), a_look(8), a_look(500)) == [(), (), ()]
+
+
+def test_a_difference_waits_for_fills_and_is_adjusted_when_a_second_look_agrees() -> None:
+    first, second = findings(ledger(*protected_events()), a_look(5, held("7")), a_look(8, held("7")))
+
+    assert [type(finding) for finding in first] == [Defer]
+    assert isinstance(second[0], AdjustQuantity)
+    assert (second[0].delta, second[0].adjustment_id) == (-3, f"adj-{PID}-10-0-7")
+
+
+def test_a_difference_below_one_step_is_none() -> None:
+    assert findings(ledger(*protected_events()), a_look(5, held("10.5")), a_look(8, held("10.5"))) == [(), ()]
+
+
+def test_a_reading_older_than_our_newest_fill_is_ignored() -> None:
+    state = ledger(*open_events(), booked(a_fill("f2", "4", None, seconds=9), None))
+
+    assert findings(state, a_look(7, held("10")), a_look(8.5, held("10"))) == [(), ()]
+
+
+def test_the_other_direction_is_a_matter_for_a_human() -> None:
+    short = held("3", Direction.SHORT)
+    first, second = findings(ledger(*protected_events()), a_look(5, short), a_look(8, short))
+
+    assert [type(f) for f in (*first, *second)] == [Defer, Quarantine]
+
+
+def test_a_position_that_vanished_without_a_fill_is_orphaned_late_and_never_closed() -> None:
+    looks = [a_look(s) for s in range(5, 40, 3)]
+    found = findings(ledger(*protected_events()), *looks)
+
+    kinds = [type(finding) for look in found for finding in look]
+    assert kinds[0] is Defer
+    assert Orphan in kinds
+    assert kinds.index(Orphan) == 7  # 21 s after the first complete look
+
+
+def test_incomplete_readings_never_orphan() -> None:
+    looks = [Looks(s, at(s), (), (), None) for s in range(5, 100, 3)]
+    found = findings(ledger(*protected_events()), *looks)
+
+    assert {type(finding) for look in found for finding in look} == {Defer}
+
+
+def test_an_orphan_that_is_listed_again_comes_back() -> None:
+    state = ledger(*protected_events(), ev.PositionOrphaned(at(30), PID, "unexplained"))
+
+    ((finding,),) = findings(state, a_look(40, held()))
+    assert isinstance(finding, Reappear)
+
+
+def leftover(purpose: OrderPurpose) -> LedgerState:
+    key = ClientOrderId(f"ts-{PID}-{purpose.value}-1")
+    if purpose is OrderPurpose.ENTRY:
+        plan, intended, _ = entry_events()
+        return ledger(
+            plan,
+            intended,
+            ev.OrderEnded(at(20), key, EndReason.NOT_PLACED, Qty(D(0)), "no trace"),
+            ev.EntryAbandoned(at(20), PID, "no trace"),
+            placed(purpose, at=at(30)),
+        )
+    tp = an_order(OrderPurpose.TP1, qty="4", limit_price=Price(D(105)))
+    return ledger(
+        *open_events(),
+        ev.OrderIntended(at(3), tp),
+        placed(OrderPurpose.TP1),
+        booked(a_fill("f2", "10", None, seconds=4, kind=FillKind.LIQUIDATION), None),
+        ev.PositionClosed(at(5), PID, CloseReason.LIQUIDATION, None, Usd(D(0)), Usd(D(0)), Usd(D(0)), "fill f2"),
+    )
+
+
+def test_a_leftover_of_ours_is_cancelled_after_two_looks_without_the_position() -> None:
+    first, second = findings(leftover(OrderPurpose.TP1), a_look(8), a_look(11))
+
+    assert first == ()
+    assert [f.action.client_order_id for f in second if isinstance(f, CancelLeftover)] == [f"ts-{PID}-tp1-1"]
+
+
+def test_a_leftover_is_kept_while_the_venue_lists_a_position() -> None:
+    found = findings(leftover(OrderPurpose.TP1), a_look(8, held()), a_look(11, held()))
+    assert not [f for look in found for f in look if isinstance(f, CancelLeftover)]
+
+
+def test_an_entry_that_came_to_life_after_its_intent_was_given_up_is_cancelled_at_once() -> None:
+    ((finding,),) = findings(leftover(OrderPurpose.ENTRY), a_look(40))
+
+    assert isinstance(finding, CancelLeftover)
+
+
+def test_the_orders_of_a_human_are_never_touched() -> None:
+    found = findings(LedgerState(), a_look(5, (), (a_stop(),)), a_look(8, (), (a_stop(),)))
+    assert found == [(), ()]
+
+
+def test_an_order_of_our_format_that_we_never_wrote_is_reported() -> None:
+    strange = replace(a_stop(), client_order_id=ClientOrderId("ts-ETH-202511210815-sl-1"))
+
+    ((finding,),) = findings(LedgerState(), a_look(5, (), (strange,)))
+    assert finding == StrangeOrder(strange)
+
+
+def test_no_finding_can_close_a_position() -> None:
+    """The only action a finding can carry is the cancel of an order of ours whose position is over."""
+    kinds = Finding.__args__  # type: ignore[attr-defined]
+    carried = {field.type for kind in kinds for field in fields(kind) if "Action" in str(field.type) or "Order" in str(field.type)}
+    assert carried <= {"CancelOrder", "OwnOrder | None", "OpenOrder"}
+    assert CancelOrder.__name__ in carried
