@@ -403,5 +403,6 @@ class FaultyVenue:
 
     def _feed_strikes(self, kind: FaultKind) -> bool:
         struck = self._feed_rng.random() < self._plan.rate(kind)
-        self.counts[kind.value] += struck
+        if struck:
+            self.counts[kind.value] += 1
         return struck

@@ -19,12 +19,15 @@ from trading_system.torture.venue_log import Executed, Flowed, VenueRecord
 class FillChecker(Checker):
     """P3: fills are a set. Each execution of the venue is in the journal once, with its side, size, price and fee."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle_ms: int = 120_000, flows_settle_ms: int = 300_000) -> None:
+        """What is younger than these at the end need not be booked yet (market milliseconds; flows are read seldom)."""
+        self._settle_ms = settle_ms
+        self._flows_settle_ms = flows_settle_ms
         self._venue: dict[str, SimFill] = {}
         self._booked: dict[str, FillBooked] = {}
         self._fees: dict[str, Decimal] = {}
         self._funding: dict[str, Decimal] = {}
-        self._venue_funding: dict[str, tuple[str, Decimal]] = {}
+        self._venue_funding: dict[str, Flowed] = {}
         self.unexplained = 0
 
     def on_venue(self, record: VenueRecord) -> Iterable[Violation]:
@@ -32,7 +35,7 @@ class FillChecker(Checker):
             case Executed():
                 self._venue[record.fill.fill_id] = record.fill
             case Flowed():
-                self._venue_funding[str(record.entry_id)] = (record.symbol, record.amount)
+                self._venue_funding[str(record.entry_id)] = record
             case _:
                 pass
         return ()
@@ -59,6 +62,8 @@ class FillChecker(Checker):
     def at_end(self, at_ms: int) -> Iterable[Violation]:
         for fill_id, fill in self._venue.items():
             booked = self._booked.get(fill_id)
+            if booked is None and at_ms - fill.at_ms < self._settle_ms:
+                continue
             if booked is None:
                 self.unexplained += 1
                 text = f"fill {fill_id} ({fill.cli_ord_id}, {fill.side.value} {fill.size}) was never booked"
@@ -72,10 +77,10 @@ class FillChecker(Checker):
             fee = self._fees.get(fill_id)
             if fee != fill.fee_paid:
                 yield Violation("P3", at_ms, fill.symbol, f"fill {fill_id}: fee booked {fee}, paid {fill.fee_paid}")
-        for flow_id, (symbol, amount) in self._venue_funding.items():
-            booked_amount = self._funding.get(flow_id)
-            if booked_amount != amount:
-                yield Violation("P3", at_ms, symbol, f"funding {flow_id}: booked {booked_amount}, was {amount}")
+        for flow_id, flow in self._venue_funding.items():
+            amount = self._funding.get(flow_id)
+            if amount != flow.amount and at_ms - flow.at_ms >= self._flows_settle_ms:
+                yield Violation("P3", at_ms, flow.symbol, f"funding {flow_id}: booked {amount}, was {flow.amount}")
 
 
 def check_fold(medium: JournalMedium, live: LedgerState | None, at_ms: int) -> tuple[Violation, ...]:

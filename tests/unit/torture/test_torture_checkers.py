@@ -251,18 +251,18 @@ def fills_of(bench: Bench) -> list[Executed]:
 
 
 def test_books_that_hold_every_fill_once_are_fine() -> None:
-    bench = with_checker(FillChecker()).enter("0.02")
+    bench = with_checker(FillChecker(0, 0)).enter("0.02")
     bench.journal(*(booked(record.fill) for record in fills_of(bench)))
 
     assert bench.end() == []
 
 
 def test_a_fill_that_was_never_booked_is_caught() -> None:
-    assert with_checker(FillChecker()).enter().end() == ["P3"]
+    assert with_checker(FillChecker(0, 0)).enter().end() == ["P3"]
 
 
 def test_a_fill_booked_twice_or_invented_is_caught() -> None:
-    bench = with_checker(FillChecker()).enter()
+    bench = with_checker(FillChecker(0, 0)).enter()
     fill = fills_of(bench)[0].fill
     bench.journal(booked(fill), booked(fill), booked(replace(fill, fill_id="invented")))
 
@@ -270,12 +270,12 @@ def test_a_fill_booked_twice_or_invented_is_caught() -> None:
 
 
 def test_a_wrong_size_or_a_missing_fee_is_caught_and_a_late_fee_is_not() -> None:
-    bench = with_checker(FillChecker()).enter()
+    bench = with_checker(FillChecker(0, 0)).enter()
     fill = fills_of(bench)[0].fill
     bench.journal(booked(replace(fill, size=fill.size * 2), fee=False))
     assert bench.end() == ["P3", "P3"]
 
-    bench = with_checker(FillChecker()).enter()
+    bench = with_checker(FillChecker(0, 0)).enter()
     fill = fills_of(bench)[0].fill
     bench.journal(booked(fill, fee=False), FeeBooked(at(), FillId(fill.fill_id), fill.fee_paid))
     assert bench.end() == []

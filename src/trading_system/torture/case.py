@@ -1,0 +1,73 @@
+"""One torture run as data: which seed, how long, what goes wrong, when the process dies. Everything follows from the seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from trading_system.config.settings import Settings
+from trading_system.sim.fault_plan import FaultPlan, draw_plan
+from trading_system.sim.market_catalog import CoinModel, catalogue
+from trading_system.sim.rng import seeded
+from trading_system.torture.mortal import Death, DeathKind
+
+START_MS: Final = 1_790_812_800_000
+"""Market time at which every run begins: a full hour, far from real life."""
+QUIET_S: Final = 900.0
+"""How long nothing new goes wrong at the end: T_conv, the ten minutes of an unknown order, and some room."""
+DRAIN_S: Final = 400.0
+"""For the last part of the quiet phase nothing is opened, so that books can be compared."""
+BASES: Final = ("BTC", "ETH", "SOL", "XRP", "DOGE", "LINK", "UNI", "ARB")
+_DEATHS_PER_HOUR: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """hours: of the phase with faults; the quiet phase comes on top."""
+
+    seed: int
+    hours: float
+    faults: FaultPlan
+    deaths: tuple[Death, ...]
+
+    @property
+    def faults_s(self) -> float:
+        return self.hours * 3600
+
+    @property
+    def total_s(self) -> float:
+        return self.faults_s + QUIET_S
+
+
+def draw_case(seed: int, hours: float) -> Case:
+    """The swarm's case: a random part of the faults; two seeds of three also die now and then."""
+    rng = seeded(seed, "deaths")
+    deaths: list[Death] = []
+    if rng.random() < 0.67:
+        at_s = rng.expovariate(_DEATHS_PER_HOUR / 3600)
+        while at_s < hours * 3600:
+            deaths.append(Death(rng.choice(list(DeathKind)), at_s, rng.uniform(2.0, 90.0), rng.random()))
+            at_s += rng.expovariate(_DEATHS_PER_HOUR / 3600)
+    return Case(seed, hours, draw_plan(seed, hours * 3600), tuple(deaths))
+
+
+def coins() -> tuple[CoinModel, ...]:
+    """The markets of a run."""
+    wanted = {f"PF_{'XBT' if base == 'BTC' else base}USD" for base in BASES}
+    return tuple(coin for coin in catalogue() if coin.spec.symbol in wanted)
+
+
+def busy_settings() -> Settings:
+    """The daemon's own settings with the brakes on frequency and noise released: execution is what is tried here."""
+    return Settings.model_validate(
+        {
+            "strategy": {"signal_cooldown_hours": "0.25"},
+            "risk": {
+                "risk_per_trade": "0.001",
+                "opens_per_hour_max": 1000,
+                "opens_per_day_max": 10000,
+                "streaks": {"loss_bps_of_equity_min": "2000"},
+            },
+            "safety": {"api_errors_per_minute_max": 1000, "rejects_per_cycle_max": 100, "latency_s_max": "60"},
+        }
+    )
