@@ -206,7 +206,7 @@ class PaperSettings(Section):
 class SimSettings(Section):
     """The embedded exchange."""
 
-    seed: CountOrZero = 20251101
+    seed: CountOrZero = 10
     symbols: Annotated[int, Field(ge=1, le=60)] = Field(default=60, description="markets on offer")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=0, description="0 = any free one")
 
