@@ -150,7 +150,7 @@ class FakeVenue:
         match order:
             case EntryOrder():
                 if order.style is EntryStyle.IOC:
-                    filled = self._execute(key, order.client_order_id, order.symbol, order.side, Qty(order.qty * share), order.limit_price)
+                    filled = self._execute(key, order.client_order_id, order.symbol, order.side, _part(order.qty, share), order.limit_price)
                     life = OrderLife.FILLED if filled == order.qty else OrderLife.CANCELLED
                     self.ended[order.client_order_id] = OrderStatus(order.client_order_id, key, life, filled)
                 else:
@@ -160,7 +160,7 @@ class FakeVenue:
             case TakeProfitOrder():
                 self._rest(key, order.client_order_id, order.symbol, order.side, order.qty, OrderKind.LIMIT, order.limit_price, None)
             case ExitOrder():
-                qty = Qty(min(order.qty, abs(held)) * share)
+                qty = _part(Qty(min(order.qty, abs(held))), share)
                 self._execute(key, order.client_order_id, order.symbol, order.side, qty, Price(self.mark))
                 self.ended[order.client_order_id] = OrderStatus(order.client_order_id, key, OrderLife.FILLED, qty)
         self._note(f"accepted {order.client_order_id}", order.symbol)
@@ -232,7 +232,7 @@ class FakeVenue:
         key = next(k for k, r in self.resting.items() if r.order.client_order_id == client_order_id)
         order = self.resting[key].order
         price = order.limit_price or order.trigger_price or Price(self.mark)
-        qty = Qty(order.qty * Decimal(share))
+        qty = _part(order.qty, Decimal(share))
         self._execute(key, order.client_order_id, order.symbol, order.side, qty, price)
         if qty == order.qty:
             self.drop(key, OrderLife.FILLED)
@@ -313,3 +313,8 @@ class FakeVenue:
                 self.entry[symbol] = price
             self._note(f"filled {client_order_id}", symbol)
         return qty
+
+
+def _part(qty: Qty, share: Decimal) -> Qty:
+    """A share of an order in whole units, at least one."""
+    return Qty(max(Decimal(1), qty * share // 1))

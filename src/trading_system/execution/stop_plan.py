@@ -50,8 +50,10 @@ def plan_stop(
     live = [o for o in orders.values() if o.purpose is OrderPurpose.STOP and o.state is OrderState.LIVE and o.protects > 0]
     own = [order for order in live if not order.is_foreign]
     covered = sum((order.protects for order in live), ZERO)
+    # less than a step cannot be protected by any order: it is dust, not a naked position
+    missing = floor_to_step(max(ZERO, qty - covered), view.size_step)
     retry_s = params.stop_retry_s if position.is_own else params.adopted_stop_retry_s
-    if covered >= qty:
+    if missing <= 0:
         return _plan_covered(position, own, covered, view, watch, retry_s, now_s)
     if watch.naked_since_s is None:
         watch = replace(watch, naked_since_s=now_s)
@@ -61,8 +63,7 @@ def plan_stop(
     if watch.stop_tried_s is None and any(o.purpose is OrderPurpose.STOP and o.is_uncertain for o in orders.values()):
         # an attempt of an earlier process, or one made outside a plan: give it the time any attempt gets
         return (), replace(watch, stop_tried_s=now_s)
-    missing = floor_to_step(qty - covered, view.size_step)
-    if missing <= 0 or _is_waiting(orders, watch, retry_s, now_s):
+    if _is_waiting(orders, watch, retry_s, now_s):
         return (), watch
     trigger = _trigger(position, view, params)
     if trigger is None:
@@ -139,7 +140,7 @@ def _keep(position: Position, own: list[OwnOrder], covered: Decimal, view: Marke
         return ()
     newest = own[-1]
     foreign = covered - sum((order.protects for order in own), ZERO)
-    needed = max(ZERO, position.qty - foreign)
+    needed = floor_to_step(max(ZERO, position.qty - foreign), view.size_step)
     if needed <= 0:
         return ()
     if len(own) > 1 and newest.protects >= needed:

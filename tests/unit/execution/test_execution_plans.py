@@ -159,6 +159,14 @@ def test_two_stops_converge_to_the_newest() -> None:
     assert [a.client_order_id for a in found] == [STOP]
 
 
+def test_a_rest_below_one_step_is_dust_and_closes_nothing() -> None:
+    state = ledger(*entry_events(), booked(a_fill("f1", "4.5")), *stop_events("4"))
+
+    found = actions(state, watch=Watch(naked_since_s=0), s=1000)
+
+    assert not [a for a in found if isinstance(a, (BeginClose, MoveStop, PlaceStop))]
+
+
 def test_a_stop_without_a_market_price_is_placed_all_the_same() -> None:
     assert PlaceStop(PID, Qty(D(10)), Price(D(95)), "10 of 10 without a stop") in actions(ledger(*open_events()), a_view(None))
 
