@@ -37,7 +37,7 @@ async def rehearse(loop: VirtualLoop, seed: int, start: datetime, hours: float, 
     """Run the daemon over one generated market and tell when things happened."""
     exchange = SimExchange(GeneratedMarket(seed, to_ms(start), cache_dir=cache), ExchangeConfig(id_seed=seed))
     clock, log = LoopClock(loop, start), QuietLog()
-    supervisor = Supervisor(clock, log, on_fatal=lambda name, error: print(f"seed {seed}: task {name} died: {error!r}"))
+    supervisor = Supervisor(clock, log, on_fatal=lambda name, error: log.error("TASK_FAILED", task=name, error=repr(error)))
     venue = SimVenue(exchange)
     ports = Ports(clock, log, venue, venue, venue, venue, InProcessControl(), supervisor.detach, NoHistory(), NoAlerts())
     journal = Journal(EventMemory())
@@ -69,7 +69,11 @@ async def rehearse(loop: VirtualLoop, seed: int, start: datetime, hours: float, 
             closed = len(trades)
             story.append(f"close {minute:.0f} {trades[-1].position.position_id} {trades[-1].reason.value} {trades[-1].net:+.2f}")
     await supervisor.stop()
-    return f"seed {seed}: {signals} signals, {entries} entries, {closed} closes in {hours:g} h · " + ", ".join(story) + f" · errors {len(log.errors)}"
+    return (
+        f"seed {seed}: {signals} signals, {entries} entries, {closed} closes in {hours:g} h · "
+        + ", ".join(story)
+        + f" · errors {len(log.errors)}"
+    )
 
 
 def main() -> None:

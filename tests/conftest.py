@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from market_data_dir import find_market_data
 
 _REAL_CONNECT = socket.socket.connect

@@ -18,7 +18,9 @@ SUMMARY = "run the live code over stored candles and print honest figures"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
-    parser.add_argument("--candles", type=Path, required=True, metavar="DIR", help="holds SYMBOL-USD_15m.parquet|csv (and _1h for the warm-up)")
+    parser.add_argument(
+        "--candles", type=Path, required=True, metavar="DIR", help="holds SYMBOL-USD_15m.parquet|csv (and _1h for the warm-up)"
+    )
     parser.add_argument("--from", dest="start", required=True, metavar="DATE", help="UTC, on a full hour")
     parser.add_argument("--to", dest="end", required=True, metavar="DATE", help="UTC, exclusive")
     parser.add_argument("--symbols", metavar="A,B", help="only these, e.g. BTC,ETH,SOL")
@@ -64,7 +66,8 @@ def _headline(result: dict[str, object]) -> str:
         f"{result['symbols']} markets, {result['bars']} bars, {result['cycles']} cycles in {result['wall_s']} s · "
         f"{result['signals']} signals, {result['entries']} entries · naked at most {result['naked_s_max']} s\n"
         f"equity {result['equity_start']:.2f} -> {result['equity_end']:.2f} USD "
-        f"(realised {result['realised']:+.2f}, unrealised {result['unrealised']:+.2f}, fees {result['fees']:.2f}, funding {result['funding']:.2f})"
+        f"(realised {result['realised']:+.2f}, unrealised {result['unrealised']:+.2f}, "
+        f"fees {result['fees']:.2f}, funding {result['funding']:.2f})"
     )
 
 

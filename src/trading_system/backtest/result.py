@@ -105,11 +105,16 @@ def result_of(run: BacktestRun, wall_s: float) -> dict[str, Any]:
 
 def violations_of(run: BacktestRun) -> list[str]:
     """Everything that must not have happened in a run without faults."""
-    found = [f"{event}: {fields.get('phase') or fields.get('task') or ''} {fields.get('why') or fields.get('error')}" for event, fields in run.log.errors]
+    found = [
+        f"{event}: {fields.get('phase') or fields.get('task') or ''} {fields.get('why') or fields.get('error')}"
+        for event, fields in run.log.errors
+    ]
     found += [f"{run.log.counts[name]} x {name}" for name in (ev.PHASE_FAILED, ev.READ_FAILED) if run.log.counts[name]]
     journal_fills, venue_fills = set(run.live.positions.state.fills), {fill.fill_id for fill in run.exchange.executions()}
     if journal_fills != venue_fills:
-        found.append(f"{len(venue_fills - journal_fills)} fills of the venue are not in the journal, {len(journal_fills - venue_fills)} only there")
+        found.append(
+            f"{len(venue_fills - journal_fills)} fills of the venue are not in the journal, {len(journal_fills - venue_fills)} only there"
+        )
     if run.deaths:
         found.append(f"{run.deaths} tasks died")
     return found

@@ -308,10 +308,12 @@ class PositionReleased:
 
 @dataclass(frozen=True, slots=True)
 class SignalEmitted:
-    """Starts the symbol's cooldown."""
+    """Starts the symbol's cooldown; its zones are used up. `signal_at_ms`: close of the bar it was given on."""
 
     at: datetime
     symbol: Symbol
+    signal_at_ms: int = 0
+    zone_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from trading_system.domain.orders import (
     SubmitOutcome,
     VenueOrderId,
 )
-from trading_system.domain.signals import Decision, Signal
+from trading_system.domain.signals import Decision, Emitted
 from trading_system.domain.symbols import Symbol
 
 
@@ -137,12 +137,12 @@ class Strategy(Protocol):
         """Judge as of `at_ms`, with bars closed by then. Asking twice gives the same answer."""
         ...
 
-    def mark_emitted(self, signal: Signal) -> None:
+    def mark_emitted(self, signal: Emitted) -> None:
         """The signal was acted on (or its cooldown begun): its setup is used up for later bars."""
         ...
 
     def forget(self, symbol: Symbol) -> None:
-        """Drop the state of a symbol; its bars will be fed again from the beginning."""
+        """Drop the state of a symbol; its bars will be fed again from the beginning, then its emissions marked again."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from trading_system.domain.orders import Direction
 from trading_system.domain.symbols import Symbol
@@ -90,3 +90,23 @@ class NoSignal:
 
 
 Decision: TypeAlias = Signal | NoSignal
+
+
+class Emitted(Protocol):
+    """What must be remembered of a signal that was acted on: a Signal, or what the journal kept of one."""
+
+    @property
+    def symbol(self) -> Symbol: ...
+    @property
+    def at_ms(self) -> int: ...
+    @property
+    def zone_ids(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """An emitted signal as read back from the journal."""
+
+    symbol: Symbol
+    at_ms: int
+    zone_ids: tuple[str, ...]

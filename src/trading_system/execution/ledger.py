@@ -39,6 +39,7 @@ Record: TypeAlias = (
 )
 """What an event changes: records to store. Some events are their own record."""
 
+EMISSIONS_KEPT: Final = 64
 NO_ORDERS: Final[dict[ClientOrderId, OwnOrder]] = {}
 
 
@@ -67,6 +68,8 @@ class LedgerState:
     newest_fill_at: dict[Symbol, datetime] = field(default_factory=dict)
     signals: dict[Symbol, datetime] = field(default_factory=dict)
     """Newest signal per symbol (cooldowns)."""
+    emissions: dict[Symbol, tuple[SignalEmitted, ...]] = field(default_factory=dict)
+    """The latest signals per symbol: which setups are used up."""
     notes: dict[str, str] = field(default_factory=dict)
     """Latest JSON of other rooms' small states, by key."""
 
@@ -99,6 +102,8 @@ class LedgerState:
                     self.adjustments[record.adjustment_id] = record.position_id
                 case SignalEmitted():
                     self.signals[record.symbol] = record.at
+                    kept = (*self.emissions.get(record.symbol, ()), record)
+                    self.emissions[record.symbol] = kept[-EMISSIONS_KEPT:]
                 case StateNoted():
                     self.notes[record.key] = record.json
                 case SessionStarted():

@@ -123,4 +123,3 @@ async def _sync_flows(host: SyncHost) -> tuple[tuple[AccountFlow, ...], str | No
     booked = host.books.book_flows(read)
     host.losses.note_flows(booked)
     return booked, None
-

@@ -26,10 +26,10 @@ from trading_system.live.quotes import QuoteBook
 from trading_system.portfolio.auction_allocator import AuctionPlan, Winner, allocate
 from trading_system.portfolio.candidate import AuctionLimits, Candidate, Holding
 from trading_system.risk.limits import RiskLimits
+from trading_system.risk.loss_state import LossStanding
 from trading_system.risk.risk_manager import decide_entry, dry_judge
 from trading_system.risk.situation import ExposureBook, MarketView, Situation
 from trading_system.risk.streaks import StreakState
-from trading_system.risk.loss_state import LossStanding
 
 
 @dataclass(frozen=True, slots=True)

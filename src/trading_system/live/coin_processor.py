@@ -12,7 +12,7 @@ from trading_system.data.candle_updates import BarUpdates, CandleReport
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.market import Ticker, Timeframe
 from trading_system.domain.protocols import Clock, Strategy
-from trading_system.domain.signals import NoSignal, Signal
+from trading_system.domain.signals import Emission, NoSignal, Signal
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import BPS, to_ms
 from trading_system.live.quotes import QuoteBook
@@ -38,6 +38,14 @@ class ScanHost(Protocol):
     def decisions(self) -> DecisionBook: ...
     @property
     def fee_bps(self) -> FeeBps: ...
+    @property
+    def cooldowns(self) -> EmissionReader: ...
+
+
+class EmissionReader(Protocol):
+    """What the journal remembers of emitted signals."""
+
+    def emissions(self, symbol: Symbol) -> tuple[Emission, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,8 @@ def feed(host: ScanHost, updates: BarUpdates) -> None:
         for _, timeframe, bar in host.candles.history(symbol):
             strategy.update(symbol, timeframe, bar)
             volatility.update(symbol, timeframe, bar)
+        for emission in host.cooldowns.emissions(symbol):
+            strategy.mark_emitted(emission)
     for symbol, timeframe, bar in updates.new_bars:
         strategy.update(symbol, timeframe, bar)
         volatility.update(symbol, timeframe, bar)

@@ -11,14 +11,15 @@ from trading_system.data.candle_manager import CandleManager
 from trading_system.data.market_discovery import MarketDiscovery
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.protocols import Account, Alerter, Clock, EventRecorder, MarketData, PrivateFeed, Strategy
+from trading_system.domain.signals import Emission
 from trading_system.domain.symbols import Symbol
-from trading_system.domain.units import ZERO
 from trading_system.execution.account_books import AccountBooks
 from trading_system.execution.execution_gateway import ExecutionGateway
 from trading_system.execution.journal import Journal
 from trading_system.execution.protection import NakedMeter
 from trading_system.execution.registry import PositionRegistry
 from trading_system.live.account_view import AccountView
+from trading_system.live.booked_pnl import BookedPnl
 from trading_system.live.coin_processor import DecisionBook, FeeBps
 from trading_system.live.health_monitor import VenueHealth
 from trading_system.live.log_port import Log
@@ -54,6 +55,11 @@ class CooldownBook:
 
     def last_emitted(self, symbol: Symbol) -> datetime | None:
         return self._journal.state.signals.get(symbol)
+
+    def emissions(self, symbol: Symbol) -> tuple[Emission, ...]:
+        """Signals of the symbol that were acted on, oldest first: their setups stay used after a restart."""
+        known = self._journal.state.emissions.get(symbol, ())
+        return tuple(Emission(event.symbol, event.signal_at_ms, event.zone_ids) for event in known)
 
 
 @dataclass
@@ -92,6 +98,7 @@ class Components:
     cooldowns: CooldownBook
     decisions: DecisionBook = field(default_factory=DecisionBook)
     account_view: AccountView = field(default_factory=AccountView)
+    booked_pnl: BookedPnl = field(default_factory=BookedPnl)
 
     def __post_init__(self) -> None:
         """LiveTrading adds its own state here."""
@@ -102,7 +109,7 @@ class Components:
 
     def positions_booked_pnl(self) -> Decimal:
         """Running total of what every position ever booked: realised P&L less fees, plus funding. Only its changes matter."""
-        return sum((position.net for position in self.positions.state.positions.values()), ZERO)
+        return self.booked_pnl.total(self.positions.state)
 
     def recent_opens(self, now: datetime) -> tuple[datetime, ...]:
         """When entries were planned in the last 24 h, oldest first."""

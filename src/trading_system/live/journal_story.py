@@ -42,7 +42,12 @@ class JournalStory:
                 self._order_line("warning", ev.ORDER_UNKNOWN, event.client_order_id, evidence=event.evidence)
             case je.OrderEnded():
                 self._order_line(
-                    "info", ev.ORDER_ENDED, event.client_order_id, reason=event.reason.value, filled_qty=event.filled_qty, evidence=event.evidence
+                    "info",
+                    ev.ORDER_ENDED,
+                    event.client_order_id,
+                    reason=event.reason.value,
+                    filled_qty=event.filled_qty,
+                    evidence=event.evidence,
                 )
             case je.AmendConfirmed():
                 self._order_line("info", ev.STOP_MOVED, event.client_order_id, trigger_price=event.trigger_price, new_qty=event.qty)
@@ -72,7 +77,9 @@ class JournalStory:
                 self._log.warning(ev.QTY_DIFF, position_id=event.position_id, delta=event.delta, price=event.price, evidence=event.evidence)
             case je.PositionOrphaned():
                 self._log.error(ev.ORPHAN, position_id=event.position_id, evidence=event.evidence)
-                self._alerts.alert("EXCEPTION", f"ORPHAN {event.position_id}: gone from the venue, unexplained. {event.evidence}", urgent=True)
+                self._alerts.alert(
+                    "EXCEPTION", f"ORPHAN {event.position_id}: gone from the venue, unexplained. {event.evidence}", urgent=True
+                )
             case je.PositionQuarantined():
                 self._log.error(ev.QUARANTINED, position_id=event.position_id, evidence=event.evidence)
             case je.FundingBooked():

@@ -75,8 +75,8 @@ class LiveTrading(Components):
             return await run()
         except ReadFailed as error:
             self.log.warning(ev.PHASE_FAILED, phase=name, why=str(error))
-        except Exception as error:  # noqa: BLE001 - phase boundary: logged with traceback, counted, the next phase runs
-            self.log.error(ev.PHASE_FAILED, phase=name, why=repr(error), exc_info=error)
+        except Exception as error:
+            self.log.error(ev.PHASE_FAILED, phase=name, why=repr(error), exc_info=error)  # noqa: TRY400 - one logger method, the error is given
             self.venue_health.note_error()
         report.failed_phases.append(name)
         return None

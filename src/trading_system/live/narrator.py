@@ -78,7 +78,9 @@ class Narrator:
 
     def candles(self, report: CandleReport) -> None:
         for failure in report.failures:
-            self._log.warning(ev.DATA_UNAVAILABLE, what="candles", symbol=failure.symbol, timeframe=failure.timeframe.value, why=failure.why)
+            self._log.warning(
+                ev.DATA_UNAVAILABLE, what="candles", symbol=failure.symbol, timeframe=failure.timeframe.value, why=failure.why
+            )
         for correction in report.corrections:
             self._log.warning(
                 ev.CANDLE_CORRECTED,
@@ -210,7 +212,9 @@ class Narrator:
                 self._log.warning(ev.PHANTOM, what=type(finding).__name__, detail=str(finding))
                 self._alerts.alert("RECONCILE_ADOPTED", f"{type(finding).__name__}: {finding}", urgent=True)
         for double in report.books.doubles:
-            self._log.error(ev.ORDER_UNKNOWN, symbol=double.symbol, client_order_id=double.client_order_id, why="a second order under one id")
+            self._log.error(
+                ev.ORDER_UNKNOWN, symbol=double.symbol, client_order_id=double.client_order_id, why="a second order under one id"
+            )
             self._alerts.alert("EXCEPTION", f"{double.symbol}: a second order rests under id {double.client_order_id}", urgent=True)
         for refused in report.books.refused:
             self._log.error(ev.RECONCILE_REFUSED, why=refused)
@@ -218,16 +222,23 @@ class Narrator:
             line = ev.NAKED_PERSISTENT if alarm.stage is NakedStage.PERSISTENT else ev.NAKED_FIRST
             self._log.error(line, symbol=alarm.symbol, qty=alarm.qty, naked_s=round(alarm.naked_s, 1))
             self._alerts.alert(
-                "NAKED_POSITION", f"{alarm.symbol}: {alarm.qty} without a stop for {alarm.naked_s:.0f} s; placing one", symbol=alarm.symbol, urgent=True
+                "NAKED_POSITION",
+                f"{alarm.symbol}: {alarm.qty} without a stop for {alarm.naked_s:.0f} s; placing one",
+                symbol=alarm.symbol,
+                urgent=True,
             )
         if report.books.fills:
             fees = sum((fill.fee_usd or ZERO for fill in report.books.fills), ZERO)
-            self._log.info(f"{ev.FILL_RECONCILIATION}: {len(report.books.fills)} fills, {len(report.books.events)} orders updated, ${fees:.2f} fees")
+            self._log.info(
+                f"{ev.FILL_RECONCILIATION}: {len(report.books.fills)} fills, {len(report.books.events)} orders updated, ${fees:.2f} fees"
+            )
 
     def cleaned(self, report: CleanupReport) -> None:
         """What a halt did to orders."""
         for order in report.cancelled:
-            self._log.warning(ev.ORDER_CANCEL_ASKED, position_id=order.position_id, client_order_id=order.client_order_id, purpose=order.purpose.value)
+            self._log.warning(
+                ev.ORDER_CANCEL_ASKED, position_id=order.position_id, client_order_id=order.client_order_id, purpose=order.purpose.value
+            )
         if report.is_newly_done:
             for stop in report.preserved:
                 self._log.info(ev.KILL_SWITCH_PRESERVING, symbol=stop.symbol, trigger_price=stop.trigger_price, qty=stop.qty)
@@ -249,7 +260,9 @@ class Narrator:
             (self._log.warning if event in _LOSS_ALERTS else self._log.info)(line, **fields)
             if event in _LOSS_ALERTS:
                 kind, urgent = _LOSS_ALERTS[event]
-                self._alerts.alert(kind, f"{line}: day {fields.get('day_pnl_usd')} USD, week {fields.get('week_pnl_usd')} USD", urgent=urgent)
+                self._alerts.alert(
+                    kind, f"{line}: day {fields.get('day_pnl_usd')} USD, week {fields.get('week_pnl_usd')} USD", urgent=urgent
+                )
 
     def assessed(self, assessment: Assessment) -> None:
         if assessment.has_recovered:

@@ -105,7 +105,8 @@ class PositionDesk:
         try:
             for _ in range(_ROUNDS_MAX):
                 for action in actions:
-                    done.append(Work(position, action, await host.gateway.perform(action)))
+                    report = await host.gateway.perform(action)
+                    done.append(Work(position, action, report))
                 current = host.positions.get(position_id)
                 if current is None or not current.state.is_active:
                     return

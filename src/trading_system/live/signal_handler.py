@@ -99,7 +99,7 @@ def make_candidates(host: SignalHost, signals: Iterable[Signal], clusters: Mappi
         if refusal is not None:
             refused.append(refusal)
             continue
-        host.journal.record(SignalEmitted(now, signal.symbol), durable=False)
+        host.journal.record(SignalEmitted(now, signal.symbol, signal.at_ms, signal.zone_ids), durable=False)
         host.strategy.mark_emitted(signal)
         intent = EntryIntent(position_id_of(signal.symbol, signal.at_ms), signal, now)
         candidates.append(Candidate(intent, clusters.get(signal.symbol, signal.setup)))

@@ -16,7 +16,7 @@ class VenueControl(Protocol):
     def reopen(self, cause: str) -> None: ...
 
     def clock_skew_s(self) -> Decimal | None:
-        """Our market clock against the venue's, absolute, in process seconds, less what the measurement cannot know; None = never measured."""
+        """Our market clock against the venue's, absolute, in process seconds, less the measurement's own doubt; None = never measured."""
         ...
 
     def budget_points(self) -> int | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.orders import Direction
 from trading_system.domain.protocols import StrategyCosts
-from trading_system.domain.signals import Decision, GateResult, GateState, Ladder, NoSignal, Regime, Signal
+from trading_system.domain.signals import Decision, Emitted, GateResult, GateState, Ladder, NoSignal, Regime, Signal
 from trading_system.domain.symbols import Symbol
 from trading_system.strategy.bars import is_sound
 from trading_system.strategy.gate_texts import GateTexts, write_gate_texts
@@ -127,7 +127,7 @@ class SymbolEngine:
             zone_ids=case.entry_zone.zone_ids,
         )
 
-    def mark_emitted(self, signal: Signal) -> None:
+    def mark_emitted(self, signal: Emitted) -> None:
         """The signal was acted on: its zones give no signal on later bars. Idempotent; the earliest mark of a zone stays."""
         used = self.state.used
         for name in signal.zone_ids:
@@ -182,7 +182,7 @@ class SmcStrategy:
         """Judge the newest closed 15m bar of a symbol (see `SymbolEngine.decide`). Changes nothing."""
         return self.engine(symbol).decide(at_ms, costs)
 
-    def mark_emitted(self, signal: Signal) -> None:
+    def mark_emitted(self, signal: Emitted) -> None:
         """The signal was acted on (see `SymbolEngine.mark_emitted`)."""
         self.engine(signal.symbol).mark_emitted(signal)
 

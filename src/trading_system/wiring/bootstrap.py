@@ -241,5 +241,3 @@ async def _alerts(context: RunContext, clock: PacedClock | WallClock, stack: Asy
         chat = None if secrets.alert_chat_id is None else secrets.alert_chat_id.reveal()
         channels.append(WebhookChannel(session, secrets.alert_webhook_url.reveal(), chat_id=chat))
     return AlertDispatcher(clock, channels, repeat_s=float(settings.alert_repeat_s), is_enabled=settings.alerts_enabled)
-
-

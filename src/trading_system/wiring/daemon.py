@@ -19,7 +19,7 @@ from trading_system.domain.protocols import Clock
 from trading_system.live.components import LiveRules
 from trading_system.live.live_trading import LiveTrading
 from trading_system.live.protection_loop import ProtectionLoop
-from trading_system.wiring.supervisor import OnDeath, Supervisor
+from trading_system.wiring.supervisor import Supervisor
 
 Say = Callable[[str], None]
 RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -82,7 +82,9 @@ class Daemon:
         held = live.positions.held()
         seconds = live.clock.monotonic() - began
         protected = sum(position.state.name in ("PROTECTED", "PARTIAL") for position in held)
-        self._say(f"  reconcile   {len(held)} positions, {len(live.positions.all_open_orders())} open orders of ours, {hanging} of unknown fate")
+        self._say(
+            f"  reconcile   {len(held)} positions, {len(live.positions.all_open_orders())} open orders of ours, {hanging} of unknown fate"
+        )
         self._say(f"  protection  {protected} of {len(held)} positions with their stop resting; watching ({seconds:.1f} s)")
         live.log.info(ev.PROTECTING, positions=len(held), protected=protected, seconds=round(seconds, 2))
 
