@@ -7,6 +7,7 @@ Exit codes, stable: 0 clean stop (also SIGTERM) · 1 fault, restart me · 2 usag
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -51,7 +52,20 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, run the verb, return its exit code."""
+    """Parse, run the verb, return its exit code. SystemExit for --help (0) and wrong usage (2)."""
+    _open_missing_streams()
+    try:
+        try:
+            return _run_verb(argv)
+        finally:
+            # here, not at the interpreter's end: there a reader that went away is a complaint and another exit code
+            sys.stdout.flush()
+    except BrokenPipeError:  # `… | head` went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAULT
+
+
+def _run_verb(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     from trading_system.domain.errors import ConfigError
 
@@ -60,9 +74,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"configuration refused: {error}", file=sys.stderr)
         return ExitCode.CONFIG
-    except BrokenPipeError:  # `… | head` went away
-        return ExitCode.FAULT
     return code
+
+
+def _open_missing_streams() -> None:
+    """A process started with stdout or stderr closed (`>&-`) has None there; its first flush would end it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - stays open as long as the process
 
 
 if __name__ == "__main__":

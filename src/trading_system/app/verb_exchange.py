@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import errno
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +14,7 @@ from trading_system.app.exit_codes import ExitCode
 
 SUMMARY = "serve an exchange that speaks the Kraken Futures protocol on a loopback port"
 DEFAULT_START = "2026-01-05"
+HOST = "127.0.0.1"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,26 +39,60 @@ def run(args: argparse.Namespace) -> int:
 
     if args.die_with_parent:
         die_with_parent()
-    if bool(args.key) != bool(args.secret):
-        print("--key and --secret must be given together", file=sys.stderr)
+    problem = usage_problem(args)
+    if problem is not None:
+        print(f"exchange: {problem}", file=sys.stderr)
         return ExitCode.USAGE
     try:
-        start = parse_moment(args.start)
-    except ValueError:
-        print(f"--start {args.start!r}: write a date like 2026-01-05 or 2026-01-05T08:00", file=sys.stderr)
-        return ExitCode.USAGE
-    if not 0 < args.speed <= 3600:
-        print(f"--speed {args.speed:g}: must be above 0 and at most 3600 market seconds per second", file=sys.stderr)
-        return ExitCode.USAGE
-    try:
-        asyncio.run(_serve(args, start))
+        _try_port(args.port)
+        asyncio.run(_serve(args, parse_moment(args.start)))
     except TradingError as error:
-        print(str(error), file=sys.stderr)
+        print(f"exchange: {error}", file=sys.stderr)
         return ExitCode.CONFIG
+    except BrokenPipeError:
+        raise  # whoever read the address is gone: the command line's own case
     except OSError as error:
-        print(f"cannot listen on 127.0.0.1:{args.port}: {error.strerror or error}", file=sys.stderr)
+        print(f"exchange: {_explain(error, args.port)}", file=sys.stderr)
         return ExitCode.FAULT
     return ExitCode.CLEAN
+
+
+def usage_problem(args: argparse.Namespace) -> str | None:
+    """What is wrong with the options, in one line; None when nothing is. Pure."""
+    if bool(args.key) != bool(args.secret):
+        return "--key and --secret must be given together"
+    if args.secret and not _is_base64(args.secret):
+        return "--secret must be base64 text, as the venue's secrets are"
+    if not 0 <= args.port <= 65535:
+        return f"--port {args.port}: must be 0 (any free one) to 65535"
+    if not 0 < args.speed <= 3600:
+        return f"--speed {args.speed:g}: must be above 0 and at most 3600 market seconds per second"
+    try:
+        parse_moment(args.start)
+    except ValueError:
+        return f"--start {args.start!r}: write a date like 2026-01-05 or 2026-01-05T08:00"
+    return None
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text, validate=True))
+    except ValueError:
+        return False
+
+
+def _try_port(port: int) -> None:
+    """OSError when the port is taken: known before seconds are spent on generating a market."""
+    with socket.create_server((HOST, port)):
+        pass
+
+
+def _explain(error: OSError, port: int) -> str:
+    """One line: the port, or the file the trouble is with."""
+    if error.errno in (errno.EADDRINUSE, errno.EACCES) and error.filename is None:
+        why = "it is in use; choose another, or 0 for any free one" if error.errno == errno.EADDRINUSE else "not allowed for this user"
+        return f"cannot listen on {HOST}:{port}: {why}"
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
 
 
 def parse_moment(text: str) -> datetime:

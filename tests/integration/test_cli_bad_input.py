@@ -1,0 +1,178 @@
+"""What a user gets for a mistake: one clear line, the right exit code, and nothing written."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from fakes.command_line import CommandLine
+
+pytestmark = pytest.mark.process
+
+HEADER = "timestamp,open,high,low,close,volume"
+ROW = "1767571200000,100,101,99,100.5,12"
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> CommandLine:
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    return CommandLine(folder)
+
+
+def written(tmp_path: Path, name: str, text: str) -> str:
+    """An input file outside the working directory."""
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["frobnicate"], "frobnicate"),
+        ([], "VERB"),
+        (["exchange", "--sped", "2"], "--sped"),
+        (["exchange", "--seed", "x"], "--seed"),
+        (["exchange", "--key", "abc"], "--secret"),
+        (["exchange", "--secret", "YWJj"], "--key"),
+        (["exchange", "--key", "abc", "--secret", "not base64!"], "base64"),
+        (["exchange", "--port", "99999"], "99999"),
+        (["exchange", "--port", "-1"], "-1"),
+        (["exchange", "--speed", "0"], "--speed"),
+        (["exchange", "--speed", "nan"], "--speed"),
+        (["exchange", "--start", "yesterday"], "yesterday"),
+        (["run", "--cycles", "0"], "--cycles"),
+        (["run", "--speed", "-3"], "--speed"),
+        (["bench", "--only", "speed"], "speed"),
+        (["backtest", "--candles", ".", "--from", "soon", "--to", "2026-01-01"], "soon"),
+    ],
+)
+def test_wrong_words_exit_2_and_are_named(cli: CommandLine, words: list[str], named: str) -> None:
+    answer = cli(*words)
+
+    assert answer.code == 2
+    assert named in answer.err_lines[-1]
+    assert "Traceback" not in answer.err
+    assert cli.files() == []
+
+
+@pytest.mark.parametrize("verb", [["run", "--once"], ["prove-config"], ["show-config"], ["migrate"]])
+def test_an_unknown_key_is_one_line_with_file_line_and_the_nearest_name(cli: CommandLine, tmp_path: Path, verb: list[str]) -> None:
+    path = written(tmp_path, "mine.yaml", "# my settings\nrisk:\n  max_leverag: 5\n")
+
+    answer = cli(*verb, "-c", path)
+
+    assert answer.code == 78
+    assert answer.err_lines == [f"configuration refused: {path}:3: unknown key risk.max_leverag; did you mean risk.max_leverage?"]
+    assert answer.out == ""
+    assert cli.files() == []
+
+
+@pytest.mark.parametrize("verb", [["run", "--once"], ["prove-config"]])
+def test_a_margin_halt_below_the_auctions_budget_is_refused_with_both_numbers(cli: CommandLine, tmp_path: Path, verb: list[str]) -> None:
+    path = written(tmp_path, "mine.yaml", "safety:\n  margin_utilization_halt: 0.85\n  margin_utilization_degraded: 0.80\n")
+
+    answer = cli(*verb, "-c", path)
+
+    assert answer.code == 78
+    assert "risk.planned_utilization_max 0.9 < safety.margin_utilization_halt 0.85" in answer.out + answer.err
+    assert "Traceback" not in answer.err
+    assert cli.files() == []
+
+
+@pytest.mark.parametrize("words", [["-c", "nowhere.yaml"], ["--profile", "nope"]])
+def test_a_configuration_that_is_not_there_is_refused_in_one_line(cli: CommandLine, words: list[str]) -> None:
+    answer = cli("show-config", *words)
+
+    assert answer.code == 78
+    assert len(answer.err_lines) == 1
+    assert words[1] in answer.err
+    assert cli.files() == []
+
+
+def test_a_port_in_use_is_one_line_and_exit_1_before_a_market_is_generated(cli: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        answer = cli("exchange", "--port", str(port))
+
+    assert answer.code == 1
+    assert answer.err_lines == [f"exchange: cannot listen on 127.0.0.1:{port}: it is in use; choose another, or 0 for any free one"]
+    assert answer.out == ""
+    assert cli.files() == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        ([ROW, "1767572100000,100,101,x,100.5,12"], "row 2: low is 'x', not a number"),
+        ([ROW, "1767572100000,100,101,99"], "row 2: close is '', not a number"),
+        ([ROW, "1767572100000,100,90,99,100.5,12"], "row 2: impossible bar"),
+        ([ROW, "1767572100000,100,101,99,nan,12"], "row 2: impossible bar"),
+        ([ROW, ROW], "row 2: timestamp 1767571200000 is there twice"),
+        (["1767571200001,100,101,99,100.5,12"], "row 1: timestamp 1767571200001 is no open time"),
+    ],
+)
+def test_a_malformed_candle_row_is_one_line_with_file_and_row(cli: CommandLine, tmp_path: Path, rows: list[str], complaint: str) -> None:
+    path = written(tmp_path, "candles/BTC-USD_15m.csv", "\n".join([HEADER, *rows]) + "\n")
+
+    answer = cli("exchange", "--candles", str(tmp_path / "candles"))
+
+    assert answer.code == 78
+    assert len(answer.err_lines) == 1
+    assert f"{path}, {complaint}" in answer.err
+    assert cli.files() == []
+
+
+@pytest.mark.parametrize("make", [False, True])
+def test_a_candle_directory_that_is_missing_or_empty_is_refused(cli: CommandLine, tmp_path: Path, *, make: bool) -> None:
+    folder = tmp_path / "candles"
+    if make:
+        folder.mkdir()
+
+    answer = cli("exchange", "--candles", str(folder))
+
+    assert answer.code == 78
+    assert len(answer.err_lines) == 1
+    assert str(folder) in answer.err
+    assert cli.files() == []
+
+
+@pytest.mark.parametrize("words", [["show-config"], ["show-config", "--json"], ["prove-config"], ["--help"]])
+def test_a_reader_that_went_away_ends_the_verb_without_a_complaint(cli: CommandLine, words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        answer = cli(*words, stdout=writer)
+    finally:
+        os.close(writer)
+
+    assert answer.code in (0, 1)
+    assert answer.err == ""
+
+
+def test_a_closed_stdout_is_no_fault(cli: CommandLine) -> None:
+    answer = cli.without_stdout("show-config")
+
+    assert (answer.code, answer.err) == (0, "")
+
+
+def test_help_costs_less_than_a_third_of_a_second_of_cpu(cli: CommandLine) -> None:
+    cli("--help")  # writes the byte code
+
+    spent = min(cli.cpu_seconds("--help") for _ in range(3))
+
+    assert spent < 0.3
+
+
+@pytest.mark.parametrize("verb", ["run", "exchange", "prove-config", "show-config", "schema", "backtest", "migrate", "bench"])
+def test_every_verb_has_help(cli: CommandLine, verb: str) -> None:
+    answer = cli(verb, "--help")
+
+    assert (answer.code, answer.err) == (0, "")
+    assert f"run.py {verb}" in answer.out
+    assert cli.files() == []
