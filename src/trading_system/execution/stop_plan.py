@@ -46,7 +46,9 @@ def plan_stop(
     now_s: float,
 ) -> tuple[tuple[Action, ...], Watch]:
     """Actions that make the live stops cover the quantity at the wanted trigger; `now_s` in process seconds."""
-    qty = position.qty
+    qty = position.tally.qty
+    if _is_as_wanted(position, orders, qty):
+        return (), watch if watch.naked_since_s is None and watch.stop_tried_s is None else _covered(watch)
     live = [o for o in orders.values() if o.purpose is OrderPurpose.STOP and o.state is OrderState.LIVE and o.protects > 0]
     own = [order for order in live if not order.is_foreign]
     covered = sum((order.protects for order in live), ZERO)
@@ -76,12 +78,34 @@ def plan_stop(
     return (PlaceStop(position.position_id, Qty(missing), trigger, f"{qty - covered} of {qty} without a stop"),), watch
 
 
+def _is_as_wanted(position: Position, orders: Mapping[ClientOrderId, OwnOrder], qty: Qty) -> bool:
+    """The usual case, quickly: exactly one stop, ours, live, at the wanted trigger, for the whole quantity."""
+    found: OwnOrder | None = None
+    for order in orders.values():
+        if order.purpose is OrderPurpose.STOP:
+            if found is not None:
+                return False
+            found = order
+    return (
+        found is not None
+        and found.state is OrderState.LIVE
+        and found.amending is None
+        and not found.is_foreign
+        and found.qty - found.filled_qty == qty
+        and found.trigger_price == position.stop_wanted
+    )
+
+
+def _covered(watch: Watch) -> Watch:
+    return replace(watch, naked_since_s=None, stop_tried_s=None)
+
+
 def _plan_covered(
     position: Position, own: list[OwnOrder], covered: Decimal, view: MarketView, watch: Watch, retry_s: float, now_s: float
 ) -> tuple[tuple[Action, ...], Watch]:
     """Nothing is naked: tidy up, but never more often than a refused attempt may be repeated."""
     if watch.naked_since_s is not None:
-        watch = replace(watch, naked_since_s=None, stop_tried_s=None)
+        watch = _covered(watch)
     actions = _keep(position, own, covered, view)
     if not actions:
         return (), watch if watch.stop_tried_s is None else replace(watch, stop_tried_s=None)
