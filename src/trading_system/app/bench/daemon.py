@@ -40,6 +40,11 @@ class Start:
     def is_complete(self) -> bool:
         return None not in (self.protecting_s, self.ready_s, self.rss_mb)
 
+    def missing(self) -> str:
+        """What was not seen, and the last that was."""
+        names = ", ".join(key for key in _KEYS if getattr(self, key) is None)
+        return f"{names} not seen (waited at most {DEADLINE_S:g} s); last line: {self.last_line[:160]!r}"
+
 
 def measure() -> dict[str, Outcome]:
     """One first start, which also generates the market, and RUNS restarts in the same folder."""
@@ -52,14 +57,16 @@ def measure() -> dict[str, Outcome]:
 
 
 def readings(first: Start, starts: list[Start]) -> dict[str, Outcome]:
-    """The restarts as readings; the first start in the notes. Pure."""
+    """The restarts as readings, the first start in the notes; one that did not get through leaves its figures unmeasured. Pure."""
+    if not first.is_complete:
+        return dict.fromkeys(_KEYS, Unmeasured(f"the first start did not get through: {first.missing()}"))
     outcomes: dict[str, Outcome] = {}
     for key in _KEYS:
         values: list[float | None] = [getattr(start, key) for start in starts]
         seen = [value for value in values if value is not None]
         if not seen or len(seen) < len(starts):
-            broken = next((start for start in [first, *starts] if getattr(start, key) is None), first)
-            outcomes[key] = Unmeasured(f"not seen within {DEADLINE_S:g} s of a start; last line: {broken.last_line[:160]!r}")
+            broken = next((start for start in starts if getattr(start, key) is None), first)
+            outcomes[key] = Unmeasured(f"a restart did not get through: {broken.missing()}")
         elif key == "rss_mb":
             outcomes[key] = reading_of(seen, "the daemon alone; the embedded exchange is a process of its own")
         else:
