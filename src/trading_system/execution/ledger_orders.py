@@ -83,7 +83,7 @@ def _refuse_excess_entry(position: Position, order: OwnOrder) -> None:
 def placed(state: LedgerState, event: ev.OrderPlaced) -> Changes:
     order = require_order(state, event.client_order_id)
     if order.venue_order_id is not None and order.venue_order_id != event.venue_order_id:
-        raise InvariantViolation(f"{order.client_order_id} is {order.venue_order_id} on the venue, not {event.venue_order_id}")
+        return ()  # a packet the venue took twice: the first one is our order, the other shows as a double and by its fills
     qty = order.qty
     if event.reduced_qty is not None:
         qty = Qty(min(qty, order.filled_qty + event.reduced_qty)) if order.is_open else qty

@@ -136,6 +136,14 @@ def test_a_rejection_after_a_fill_is_not_believed() -> None:
     assert state == before
 
 
+def test_a_second_venue_id_for_one_order_is_written_down_and_changes_nothing() -> None:
+    state = ledger(*entry_events())
+    before = copy.deepcopy(state)
+
+    assert apply(state, placed(OrderPurpose.ENTRY, venue_order_id=VenueOrderId("other")))
+    assert state == before
+
+
 def test_a_shrunk_acknowledgement_is_the_size_that_rests() -> None:
     state = ledger(*open_events("10"), stop_events("10")[0], placed(OrderPurpose.STOP, reduced_qty=Qty(D(7))))
 
@@ -206,7 +214,6 @@ ILLEGAL: dict[str, Callable[[], tuple[tuple[ev.JournalEvent, ...], ev.JournalEve
         ev.OrderIntended(at(4), an_order(OrderPurpose.ENTRY, 2)),
     ),
     "an acknowledgement of nothing": lambda: ((), placed(OrderPurpose.ENTRY)),
-    "another venue id": lambda: (entry_events(), placed(OrderPurpose.ENTRY, venue_order_id=VenueOrderId("other"))),
     "completion without a fill": lambda: (entry_events(), ev.EntryCompleted(at(3), PID, targets_of(), "?")),
     "giving up an entry that may fill": lambda: (entry_events(), ev.EntryAbandoned(at(3), PID, "?")),
     "giving up an entry that filled": lambda: (open_events(), ev.EntryAbandoned(at(3), PID, "?")),
