@@ -74,6 +74,7 @@ class KrakenPrivateFeed:
         self._clock = clock
         self._random = random
         self._observer = observer
+        self._pinged_s = clock.monotonic()
 
     async def events(self) -> AsyncGenerator[FeedEvent, None]:
         while not self._config.has_credentials:
@@ -105,7 +106,7 @@ class KrakenPrivateFeed:
             async with asyncio.timeout(self._config.ws_handshake_s):
                 socket = await session.ws_connect(
                     self._config.ws_url,
-                    # the venue drops a connection that is quiet for 60 s; a ping that is not answered ends it here
+                    # aiohttp pings only when nothing arrives: that finds a dead line, it does not keep a busy one open (see _receive)
                     heartbeat=self._config.ws_ping_s,
                     max_msg_size=_MESSAGE_BYTES_MAX,
                 )
@@ -148,6 +149,11 @@ class KrakenPrivateFeed:
         return early
 
     async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> WsMessage:
+        # the venue drops a client that says nothing for 60 s, however much it is telling the client itself
+        now_s = self._clock.monotonic()
+        if now_s - self._pinged_s >= self._config.ws_ping_s:
+            self._pinged_s = now_s
+            await socket.ping()
         try:
             async with asyncio.timeout(self._config.ws_silence_s):
                 message = await socket.receive()
