@@ -35,7 +35,7 @@ FIGURES: Final[tuple[Figure, ...]] = (
     Figure("smc_1000_series_ms", "ms CPU", "250 coins x 4 timeframes, one bar each, judged", "smc", digits=1),
     Figure("smc_growth_ratio", "x", "time for 100,000 bars / time for 10,000 (linear = 10)", "smc", digits=2),
     Figure("ready_s", "s", "process start to READY", "daemon", limit=60, digits=2),
-    Figure("protecting_s", "s", "process start to the protection loop running", "daemon", limit=30, digits=2),
+    Figure("protecting_s", "s", "process start to the protection loop running", "daemon", limit=90, digits=2),
     Figure("help_cpu_s", "s CPU", "run.py --help, user + system", "help_cpu", limit=0.3),
     Figure("intent_p50_ms", "ms", "one durable order intent in the journal", "journal"),
     Figure("fdatasync_p50_ms", "ms", "write + fdatasync of as many bytes, same disk, interleaved", "journal"),
