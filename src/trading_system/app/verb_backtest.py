@@ -37,8 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from trading_system.backtest.result import outcomes, plain, result_of
     from trading_system.backtest.statistics import render, summarise
     from trading_system.domain.symbols import normalise
-    from trading_system.strategy.smc_engine import SmcStrategy
-    from trading_system.wiring.parameters import smc_parameters
+    from trading_system.wiring.strategies import strategy_of
 
     settings = load_from(args).settings
     try:
@@ -49,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         return ExitCode.USAGE
     plan = BacktestPlan(args.candles, start, end, symbols, settings)
     began = perf_counter()
-    finished = run_backtest(plan, lambda: SmcStrategy(smc_parameters(settings)), _progress())
+    finished = run_backtest(plan, lambda: strategy_of(settings), _progress())
     result = result_of(finished, perf_counter() - began)
     summary = summarise(outcomes(finished), Random(settings.backtest.seed))
     print(_headline(result))

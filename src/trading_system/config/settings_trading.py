@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from trading_system.config.fields import (
     Count,
@@ -21,9 +21,16 @@ from trading_system.config.fields import (
     Seconds,
     Section,
     Usd,
+    listed,
 )
 
 D = Decimal
+
+EngineName = Annotated[str, Field(pattern=r"^(placebo:)?[A-Za-z][A-Za-z0-9_.-]*$", max_length=80)]
+"""Only the form is checked here: which strategies there are is known where they are made (strategy/catalogue)."""
+EngineOptions = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*=[^\s](.*[^\s])?$", max_length=200)], ...], BeforeValidator(listed)
+]
 
 
 class TierRuleSettings(Section):
@@ -128,9 +135,10 @@ class ScorePoints(Section):
 
 
 class StrategySettings(Section):
-    """The SMC engine. Lengths are bars of the named timeframe, prices are relative unless ATR is named."""
+    """The strategy, and the SMC engine's numbers. Lengths are bars of the named timeframe, prices are relative unless ATR is named."""
 
-    engine: Literal["smc"] = "smc"
+    engine: EngineName = Field(default="smc", description="smc, donchian, placebo, placebo:NAME, or an installed one by its name")
+    engine_options: EngineOptions = Field(default=(), description="NAME=VALUE texts for engines other than smc, whose keys follow")
     bars_4h_min: Count = 250
     bars_1h_min: Count = 100
     bars_15m_min: Count = 50

@@ -32,12 +32,11 @@ from trading_system.storage.candle_store import DatabaseCandleStore
 from trading_system.storage.db import make_engine
 from trading_system.storage.migrate import schema_state, upgrade
 from trading_system.storage.writer import HistoryWriter
-from trading_system.strategy.smc_engine import SmcStrategy
 from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import PacedClock, WallClock
 from trading_system.wiring.daemon import Daemon, Say
 from trading_system.wiring.embedded_exchange import EmbeddedExchange
-from trading_system.wiring.parameters import smc_parameters
+from trading_system.wiring.strategies import strategy_of
 from trading_system.wiring.supervisor import OnDeath, Supervisor
 from trading_system.wiring.venue_kraken import KrakenControl
 
@@ -80,6 +79,7 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
     settings, log, say = context.loaded.settings, context.log, context.say
     data_dir = Path(settings.system.data_dir)
     assert lock.is_held
+    strategy = strategy_of(settings)  # refused before anything is opened when there is no such strategy
     async with AsyncExitStack() as stack:
         venue_name = settings.exchange.venue
         is_sim = venue_name == "sim"
@@ -118,7 +118,7 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
             spec_cache=data_dir / "instruments.json",
         )
         rules = live_rules(settings)
-        live = assemble(settings, ports, journal, SmcStrategy(smc_parameters(settings)), data_dir, rules=rules)
+        live = assemble(settings, ports, journal, strategy, data_dir, rules=rules)
         live.entry_gate = entry_gate(context.loaded) or (note.strip() or None)
         halts.append(live.note_task_death)
         if live.entry_gate is not None:
