@@ -112,7 +112,7 @@ class LiveTrading(Components):
         for alarm in report.alarms:
             if alarm.stage is NakedStage.PERSISTENT:
                 reason = f"{alarm.symbol}: {alarm.qty} without a stop for {alarm.naked_s:.0f} s"
-                self.monitor.halt(Halt(Mode.KILL_SWITCH, Invariant.NAKED_POSITION, reason, "invariant", self.clock.now()))
+                self.halt(Halt(Mode.KILL_SWITCH, Invariant.NAKED_POSITION, reason, "invariant", self.clock.now()))
         if report.reads.is_complete and self.barrier is not None:
             self.barrier = None
         self._tell.synced(report)
@@ -126,22 +126,41 @@ class LiveTrading(Components):
         if view.snapshot is not None and view.is_fresh(self.clock.monotonic()):
             events = self.losses.observe(view.snapshot, self.positions_booked_pnl(), self.clock.now())
             self._tell.losses(events, self.losses.standing)
-        exposure = build_exposure(self.positions, self.markets, self.quotes, self.risk_limits)
-        facts = HealthFacts(
+        self._tell.assessed(assess(self, self.health_facts()))
+        await self.enforce()
+
+    def health_facts(self) -> HealthFacts:
+        """What the invariants are measured from, as of now."""
+        view = self.account_view
+        return HealthFacts(
             account=view.snapshot if view.is_fresh(self.clock.monotonic()) else None,
-            items=exposure.items,
+            items=build_exposure(self.positions, self.markets, self.quotes, self.risk_limits).items,
             losses=self.losses.standing,
             clock_skew_s=self.control.clock_skew_s(),
             is_entry_rate_tripped=self.control.is_entry_rate_tripped(),
             journal_ok=self.journal.failure is None,
         )
-        self._tell.assessed(assess(self, facts))
-        await self.enforce()
+
+    def halt(self, record: Halt) -> Mode:
+        """Latch a halt from outside the invariants (file, operator, a dead task) and tell everybody; the mode now in force."""
+        before = self.monitor.mode
+        after = self.monitor.halt(record)
+        if after is not before:
+            self._tell.halted(record, before)
+        return after
+
+    def check_kill_file(self) -> bool:
+        """Fire the kill switch if its file is there; True when it has just been fired."""
+        before, now = self.monitor.mode, self.clock.now()
+        if not self.monitor.check_kill_file(now):
+            return False
+        if self.monitor.state.halt is not None:
+            self._tell.halted(self.monitor.state.halt, before)
+        return True
 
     def note_task_death(self, name: str, error: BaseException | None) -> None:
         """A task that must not die died: nothing is opened any more, protection goes on."""
-        self.monitor.halt(Halt(Mode.HALTED, Invariant.OPERATOR, f"task {name!r} ended: {error!r}", "supervisor", self.clock.now()))
-        self.alerts.alert("SYSTEM_HALTED", f"Task {name} ended ({error!r}). Entries are off, stops stay. See the log", urgent=True)
+        self.halt(Halt(Mode.HALTED, Invariant.OPERATOR, f"task {name!r} ended: {error!r}", "supervisor", self.clock.now()))
 
     async def enforce(self) -> None:
         """Make the mode true at the gate and on the venue."""

@@ -14,7 +14,7 @@ from trading_system.domain.account import AccountFlow, AccountSnapshot
 from trading_system.domain.events import StateNoted
 from trading_system.domain.positions import Position
 from trading_system.risk.limits import RiskLimits
-from trading_system.risk.loss_limits import apply_flow, observe
+from trading_system.risk.loss_limits import apply_flow, is_usable, observe, rebase_high_water, standing_of
 from trading_system.risk.loss_state import (
     EquityReading,
     LossEvent,
@@ -89,6 +89,16 @@ class LossBook:
         self._state, self.standing = observation.state, observation.standing
         self._save(now, is_important=bool(observation.events))
         return observation.events
+
+    def rebase_high_water(self, snapshot: AccountSnapshot, booked_pnl: Decimal, now: datetime) -> bool:
+        """A human accepted the drawdown: it is counted from this reading on. False when there is nothing to rebase or to rebase on."""
+        reading = EquityReading(snapshot.at, snapshot.portfolio_value, snapshot.balance_value, booked_pnl)
+        if self._state is None or not is_usable(reading):
+            return False
+        self._state = rebase_high_water(self._state, reading)
+        self.standing = standing_of(self._state, snapshot.portfolio_value, self._limits.losses)
+        self._save(now, is_important=True)
+        return True
 
     @property
     def is_tracking(self) -> bool:

@@ -32,6 +32,7 @@ from trading_system.live.signal_handler import RefusedSignal, SignalRefusal, Sig
 from trading_system.risk.loss_state import LossEvent, LossStanding
 from trading_system.safety.invariant_monitor import Assessment
 from trading_system.safety.invariants import Level
+from trading_system.safety.modes import Halt
 
 _LOSS_ALERTS: Final = {
     LossEvent.DAILY_WARNING: ("DAILY_LOSS_WARNING", False),
@@ -282,6 +283,14 @@ class Narrator:
         level(line, before=assessment.before.value, after=assessment.after.value, causes=causes)
         if assessment.after.is_halted:
             self._alerts.alert("KILL_SWITCH", f"KILL SWITCH: {'; '.join(causes)}. Stops stay on the venue. Look, then: resume", urgent=True)
+
+    def halted(self, record: Halt, before: Mode) -> None:
+        """A halt that came from outside the invariants: the file, an operator, a task that died."""
+        line = ev.KILL_SWITCH_ACTIVATED if record.mode is Mode.KILL_SWITCH else ev.HALTED
+        self._log.warning(line, before=before.value, after=record.mode.value, reason=record.reason, by=record.by)
+        kind = "KILL_SWITCH" if record.mode is Mode.KILL_SWITCH else "SYSTEM_HALTED"
+        text = f"{line}: {record.reason} (by {record.by}). Entries are off, stops stay on the venue. Look, then: resume"
+        self._alerts.alert(kind, text, urgent=True)
 
     # --- the cycle --------------------------------------------------------------------------------------------------
 

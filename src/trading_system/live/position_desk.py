@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -98,6 +98,10 @@ class PositionDesk:
     def naked_since_s(self, position_id: PositionId) -> float | None:
         """Since when (process seconds) the plans have seen this position without full cover."""
         return self._watches.get(position_id, NEW_WATCH).naked_since_s
+
+    def renew_take_profits(self) -> None:
+        """After a resume the levels a halt took away are placed again at once, without their usual wait."""
+        self._watches = {key: replace(watch, take_profit_tried=()) for key, watch in self._watches.items()}
 
     async def _perform(self, host: DeskHost, position: Position, actions: tuple[Action, ...], done: list[Work]) -> None:
         position_id = position.position_id

@@ -112,6 +112,10 @@ class InvariantMonitor:
             self._save()
         return Assessment(self._verdicts, before, self.mode, has_recovered, refusal, self._is_saved)
 
+    def judge(self, values: InvariantValues) -> tuple[Verdict, ...]:
+        """The verdicts on `values`, without moving anything: what a human's `resume` is judged by."""
+        return judge(values, self._rules.limits)
+
     def kill_file_exists(self) -> bool:
         """Is `data/KILL_SWITCH` there? A directory that cannot be looked into counts as yes."""
         try:

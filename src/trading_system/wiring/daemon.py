@@ -11,12 +11,13 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from trading_system.domain import log_events as ev
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.protocols import Clock
 from trading_system.live.components import LiveRules
+from trading_system.live.cycle_report import CycleReport
 from trading_system.live.live_trading import LiveTrading
 from trading_system.live.protection_loop import ProtectionLoop
 from trading_system.wiring.supervisor import Supervisor
@@ -32,8 +33,24 @@ class RunPlan:
     cycles: int | None = None
 
 
+class LifeWatcher(Protocol):
+    """Hears how a daemon's life goes (metrics, the service manager). Quick; never raises."""
+
+    def starting(self) -> None:
+        """Journal and latches are read; the venue may still be away."""
+        ...
+
+    def ready(self, text: str) -> None:
+        """Everything is loaded; ticks begin."""
+        ...
+
+    def ticked(self, report: CycleReport) -> None: ...
+
+    def stopping(self) -> None: ...
+
+
 class Daemon:
-    """One process's life round a LiveTrading."""
+    """One process's life round a LiveTrading. `watchers` may be added until `run`."""
 
     def __init__(self, live: LiveTrading, supervisor: Supervisor, say: Say, rules: LiveRules) -> None:
         self.live = live
@@ -42,7 +59,10 @@ class Daemon:
         self._say = say
         self.rules = rules
         self._stopping = asyncio.Event()
+        self.watchers: list[LifeWatcher] = []
         self.last_tick_s: float | None = None
+        self._last_try_s: float | None = None
+        """When the venue was last tried, while it is not reached yet (process seconds)."""
 
     def request_stop(self) -> None:
         """Stop after what is under way; a second request changes nothing."""
@@ -51,6 +71,8 @@ class Daemon:
     async def run(self, plan: RunPlan) -> None:
         """From the first read to the last record."""
         began = self.live.clock.monotonic()
+        for watcher in self.watchers:
+            watcher.starting()
         await self._until_protecting(began)
         if not self._stopping.is_set():
             await self._warm_up(began)
@@ -68,6 +90,7 @@ class Daemon:
         saved = live.discovery.restore()
         attempt = 0
         while not self._stopping.is_set():
+            self._last_try_s = live.clock.monotonic()
             problem = await self._first_look()
             if problem is None:
                 break
@@ -103,6 +126,8 @@ class Daemon:
         if live.barrier is not None:
             reads = live.account_view.reads
             return "; ".join(reads.failures) if reads is not None and reads.failures else "the account could not be read completely"
+        # a halt that was latched before this start holds from the first act on: no take-profit is placed again
+        await live.enforce()
         await live.protect()
         return None
 
@@ -116,7 +141,10 @@ class Daemon:
 
         await live.warm_up(progress)
         seconds = live.clock.monotonic() - began
-        self._say(f"READY in {seconds:.1f} s: {len(live.markets.eligible())} markets, mode {live.monitor.mode.value}")
+        ready = f"READY in {seconds:.1f} s: {len(live.markets.eligible())} markets, mode {live.monitor.mode.value}"
+        self._say(ready)
+        for watcher in self.watchers:
+            watcher.ready(ready)
         live.log.info(ev.STARTED, seconds=round(seconds, 2), universe=len(live.markets.eligible()), state=live.monitor.mode.value)
 
     # --- running ----------------------------------------------------------------------------------------------------
@@ -128,9 +156,11 @@ class Daemon:
                 await self._until_next_tick()
                 if self._stopping.is_set():
                     return
-            await live.tick()
+            report = await live.tick()
             self.last_tick_s = live.clock.monotonic()
             done += 1
+            for watcher in self.watchers:
+                watcher.ticked(report)
 
     async def _until_next_tick(self) -> None:
         """Ticks are aligned to market time, shortly after their boundary, so that a bar's close is seen at once."""
@@ -146,8 +176,11 @@ class Daemon:
         """Sees `data/KILL_SWITCH` within a second and closes the gate before the next tick enforces the rest."""
         live = self.live
         while True:
-            if live.monitor.check_kill_file(live.clock.now()):
+            is_fired = live.check_kill_file()
+            if is_fired or live.monitor.mode.is_halted:
+                # again every second: an order that was in flight when the halt came shows up only afterwards
                 await live.enforce()
+            if is_fired:
                 self.protection.ask_for_look()
             live.journal.flush()
             await live.clock.sleep(self.rules.kill_file_poll_s)
@@ -158,6 +191,8 @@ class Daemon:
         """No new entries; outcomes under way are written down; stops stay on the venue."""
         live = self.live
         live.control.close_entries("shutdown")
+        for watcher in self.watchers:
+            watcher.stopping()
         live.log.info(ev.STOPPING, in_flight=live.gateway.in_flight)
         try:
             async with asyncio.timeout(30):
@@ -184,11 +219,19 @@ class Daemon:
             pass
 
     def is_alive(self, clock: Clock, tick_age_s_max: float = 120.0, protection_age_s_max: float = 30.0) -> bool:
-        """For the watchdog: ticks and the protection loop finished work recently."""
+        """For the watchdog: ticks and the protection loop finished work recently; before the venue is reached, it is being tried."""
         now, rounds = clock.monotonic(), self.protection.progress_s
-        if rounds is None or now - rounds > protection_age_s_max:
+        if rounds is None:
+            # an outage of the venue at the start is no reason to be killed: the next start would meet the same
+            return self._last_try_s is not None and now - self._last_try_s <= tick_age_s_max
+        if now - rounds > protection_age_s_max:
             return False
-        return self.last_tick_s is None or now - self.last_tick_s <= tick_age_s_max
+        return self.last_tick_s is None or now - self.last_tick_s <= tick_age_s_max + self._cycle_s(clock)
+
+    def _cycle_s(self, clock: Clock) -> float:
+        """One cycle in process seconds."""
+        pace = (clock.market_in(1.0) - clock.now()).total_seconds()
+        return self.rules.cycle.total_seconds() / max(pace, 1e-3)
 
 
 class _Every:
