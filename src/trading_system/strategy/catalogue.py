@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
 from trading_system.domain.errors import ConfigError
@@ -23,7 +22,6 @@ GROUP: Final = "trading_system.strategies"
 BUILT_IN: Final = ("smc", "donchian", "placebo")
 _METHODS: Final = ("update", "decide", "mark_emitted", "forget")
 _PLACEBO_OF: Final = "placebo:"
-_NO_OPTIONS: Final[Mapping[str, str]] = MappingProxyType({})
 
 P = TypeVar("P", DonchianParameters, PlaceboParameters)
 
@@ -45,7 +43,7 @@ class EngineChoice:
 
     name: str = "smc"
     smc: SmcParameters = field(default_factory=SmcParameters)
-    options: Mapping[str, str] = _NO_OPTIONS
+    options: Mapping[str, str] = field(default_factory=dict)
     """For anything but `smc`, whose numbers are configured one by one. With `placebo:NAME`: of the placebo, and with the prefix
     `NAME.` of the followed strategy."""
     cooldown_hours: float = 4.0
