@@ -65,6 +65,14 @@ class AuctionHost(Protocol):
     @property
     def auction_limits(self) -> AuctionLimits: ...
 
+    def announce_plan(self, plan: AuctionPlan) -> None:
+        """Told before anything is sent, so that the log reads in the order in which things were decided."""
+        ...
+
+    def announce_decision(self, intent: EntryIntent, decision: EntryDecision) -> None:
+        """The risk manager's last word, told before the order leaves."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -119,6 +127,7 @@ async def run_auction(host: AuctionHost, facts: Facts, candidates: Sequence[Cand
         limits=host.auction_limits,
         now=facts.now,
     )
+    host.announce_plan(plan)
     for close in plan.closes:
         evidence = f"auction: {close.rival.symbol} is better by {close.advantage} points"
         await host.gateway.perform(BeginClose(close.holding.position_id, CloseReason.AUCTION, evidence))
@@ -128,6 +137,7 @@ async def run_auction(host: AuctionHost, facts: Facts, candidates: Sequence[Cand
         if winner.replaces is not None:
             continue
         decision = await _last_look(host, replace(facts, book=book, recent_opens=opens), winner.candidate.intent)
+        host.announce_decision(winner.candidate.intent, decision)
         report: EntryReport | None = None
         if isinstance(decision, Approved):
             report = await host.gateway.open_entry(decision)

@@ -6,6 +6,7 @@ Called by the journal after an event was applied. Must be quick and must not rai
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from trading_system.domain import events as je
@@ -134,7 +135,7 @@ class JournalStory:
             symbol=position.symbol,
             direction=position.direction.value,
             qty=targets.entry_size_initial,
-            entry_price=position.average_entry,
+            entry_price=shown(position.average_entry),
             stop_price=position.stop_wanted,
             tp1=targets.tp1_price,
             tp1_qty=targets.tp1_qty_target,
@@ -142,7 +143,7 @@ class JournalStory:
             tp2_qty=targets.tp2_qty_target,
         )
         text = (
-            f"{position.symbol} {position.direction.value.upper()} opened: {targets.entry_size_initial} at {position.average_entry}, "
+            f"{position.symbol} {position.direction.value.upper()} opened: {targets.entry_size_initial} at {shown(position.average_entry)}, "
             f"stop {position.stop_wanted}. Protected: see STOP_PLACED"
         )
         self._alerts.alert("NEW_POSITION", text, symbol=position.symbol)
@@ -161,8 +162,8 @@ class JournalStory:
             symbol=position.symbol,
             side=position.direction.value,
             reason=event.reason.value,
-            entry_price=position.average_entry,
-            exit_price=event.exit_price,
+            entry_price=shown(position.average_entry),
+            exit_price=shown(event.exit_price),
             gross_usd=round(event.gross, 4),
             fees_usd=round(event.fees, 4),
             funding_usd=round(event.funding, 4),
@@ -171,7 +172,7 @@ class JournalStory:
         )
         text = (
             f"{position.symbol} {position.direction.value.upper()} closed ({event.reason.value}): "
-            f"{position.average_entry} -> {event.exit_price}, net {net:+.2f} USD after {minutes} min"
+            f"{shown(position.average_entry)} -> {shown(event.exit_price)}, net {net:+.2f} USD after {minutes} min"
         )
         self._alerts.alert("POSITION_CLOSED", text, symbol=position.symbol)
         self._recorder.record("trade", event.at, trade_row(position, event))
@@ -190,6 +191,11 @@ class JournalStory:
         )
         text = f"{plan.symbol} {plan.direction.value.upper()} {plan.qty} found on the venue and adopted; stop at {plan.stop_price}"
         self._alerts.alert("RECONCILE_ADOPTED", text, symbol=plan.symbol)
+
+
+def shown(price: Decimal | None) -> str:
+    """An average for people: eight significant digits (the journal keeps all of them)."""
+    return "none" if price is None else f"{price:.8g}"
 
 
 def _order_fields(order: OwnOrder) -> dict[str, Any]:

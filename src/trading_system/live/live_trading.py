@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from trading_system.domain import log_events as ev
 from trading_system.domain.errors import ReadFailed
+from trading_system.domain.intents import EntryDecision, EntryIntent
 from trading_system.domain.market import Timeframe
 from trading_system.domain.modes import Mode
 from trading_system.domain.signals import Signal
@@ -27,6 +28,7 @@ from trading_system.live.health_monitor import HealthFacts, assess
 from trading_system.live.kill_switch_ops import enforce_mode
 from trading_system.live.narrator import Narrator
 from trading_system.live.signal_handler import active_cooldowns, make_candidates
+from trading_system.portfolio.auction_allocator import AuctionPlan
 from trading_system.portfolio.candidate import Candidate
 from trading_system.portfolio.clusters import assign_clusters
 from trading_system.safety.invariants import Invariant
@@ -187,6 +189,14 @@ class LiveTrading(Components):
         if report.entries:
             await self._sync()
             await self.protect()
+
+    def announce_plan(self, plan: AuctionPlan) -> None:
+        """Tell the auction's result before it is acted on."""
+        self._tell.planned(plan)
+
+    def announce_decision(self, intent: EntryIntent, decision: EntryDecision) -> None:
+        """Tell the risk manager's last word before the order leaves."""
+        self._tell.decided(intent, decision)
 
     def _candidates(self, scan: ScanReport) -> tuple[Candidate, ...]:
         signals: tuple[Signal, ...] = scan.signals

@@ -6,13 +6,13 @@ Grepping a position id in the log gives its whole story in order: plan and sizes
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from trading_system.data.candle_updates import CandleReport
 from trading_system.data.market_discovery import DiscoveryReport
 from trading_system.data.market_registry import MarketRegistry, ShrinkRejected, UniverseAccepted
 from trading_system.domain import log_events as ev
-from trading_system.domain.intents import Approved, Refused
+from trading_system.domain.intents import Approved, EntryDecision, EntryIntent, Refused
 from trading_system.domain.modes import Mode
 from trading_system.domain.protocols import Alerter, EventRecorder
 from trading_system.domain.signals import NoSignal, Signal
@@ -22,13 +22,14 @@ from trading_system.execution.order_ids import position_id_of
 from trading_system.execution.protection import NakedStage
 from trading_system.execution.reconcile import Defer, StrangeOrder, Unmanaged
 from trading_system.live.account_sync import SyncReport
-from trading_system.live.auction_runner import AuctionReport, Submission
+from trading_system.live.auction_runner import AuctionReport
 from trading_system.live.coin_processor import ScanReport
 from trading_system.live.cycle_report import CycleReport
 from trading_system.live.kill_switch_ops import CleanupReport
 from trading_system.live.log_port import Log
 from trading_system.live.position_desk import Work
 from trading_system.live.signal_handler import RefusedSignal, SignalRefusal, SignalReport
+from trading_system.portfolio.auction_allocator import AuctionPlan
 from trading_system.risk.loss_state import LossEvent, LossStanding
 from trading_system.safety.invariant_monitor import Assessment
 from trading_system.safety.invariants import Level
@@ -127,8 +128,8 @@ class Narrator:
             actual=refusal.actual,
         )
 
-    def auctioned(self, report: AuctionReport) -> None:
-        plan = report.plan
+    def planned(self, plan: AuctionPlan) -> None:
+        """The auction's result, before anything is sent."""
         if plan.winners or plan.losers or plan.closes:
             self._log.info(
                 ev.AUCTION_RESULT,
@@ -142,20 +143,31 @@ class Narrator:
                 self._refused(loser.refused, **fields)
             else:
                 self._log.info(ev.ENTRY_REFUSED, reason=loser.reason.value, **fields)
-        for submission in report.submissions:
-            self._submitted(submission)
 
-    def _submitted(self, submission: Submission) -> None:
-        intent = submission.winner.candidate.intent
+    def decided(self, intent: EntryIntent, decision: EntryDecision) -> None:
+        """The risk manager's last word on one entry, before it is sent."""
         fields: dict[str, Any] = {"position_id": intent.position_id, "symbol": intent.symbol}
-        match submission.decision:
-            case Refused() as refused:
-                self._refused(refused, **fields)
-            case Approved() as approved:
-                self._approved(approved, **fields)
-        report = submission.report
-        if report is not None and report.status in (SendStatus.REJECTED, SendStatus.SKIPPED):
-            self._log.error(ev.EXECUTION_FAILED, what="entry", status=report.status.value, detail=report.detail, **fields)
+        match decision:
+            case Refused():
+                self._refused(decision, **fields)
+            case Approved():
+                self._approved(decision, **fields)
+            case _:
+                assert_never(decision)
+
+    def auctioned(self, report: AuctionReport) -> None:
+        """What could not be sent or was refused by the venue; what was accepted is told by the journal's own events."""
+        for submission in report.submissions:
+            sent = submission.report
+            if sent is not None and sent.status in (SendStatus.REJECTED, SendStatus.SKIPPED):
+                self._log.error(
+                    ev.EXECUTION_FAILED,
+                    what="entry",
+                    status=sent.status.value,
+                    detail=sent.detail,
+                    position_id=sent.position_id,
+                    symbol=sent.symbol,
+                )
 
     def _refused(self, refused: Refused, **fields: Any) -> None:
         event = ev.LIVE_EXPOSURE_BLOCKING if refused.reason.value == "LIVE_EXPOSURE" else ev.ENTRY_REFUSED
