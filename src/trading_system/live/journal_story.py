@@ -143,7 +143,8 @@ class JournalStory:
             tp2_qty=targets.tp2_qty_target,
         )
         text = (
-            f"{position.symbol} {position.direction.value.upper()} opened: {targets.entry_size_initial} at {shown(position.average_entry)}, "
+            f"{position.symbol} {position.direction.value.upper()} opened: "
+            f"{targets.entry_size_initial} at {shown(position.average_entry)}, "
             f"stop {position.stop_wanted}. Protected: see STOP_PLACED"
         )
         self._alerts.alert("NEW_POSITION", text, symbol=position.symbol)
