@@ -23,6 +23,7 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("show-config", "verb_show_config"),
     ("schema", "verb_schema"),
     ("backtest", "verb_backtest"),
+    ("torture", "verb_torture"),
     ("migrate", "verb_migrate"),
     ("bench", "verb_bench"),
 )

@@ -28,7 +28,11 @@ class Case:
     seed: int
     hours: float
     faults: FaultPlan
-    deaths: tuple[Death, ...]
+    deaths: tuple[Death, ...] = ()
+    kills_s: tuple[float, ...] = ()
+    """When somebody touches the kill-switch file (removed a little later, and resumed later still)."""
+
+    quiet_s: float = QUIET_S
 
     @property
     def faults_s(self) -> float:
@@ -36,7 +40,7 @@ class Case:
 
     @property
     def total_s(self) -> float:
-        return self.faults_s + QUIET_S
+        return self.faults_s + self.quiet_s
 
 
 def draw_case(seed: int, hours: float) -> Case:
@@ -48,7 +52,8 @@ def draw_case(seed: int, hours: float) -> Case:
         while at_s < hours * 3600:
             deaths.append(Death(rng.choice(list(DeathKind)), at_s, rng.uniform(2.0, 90.0), rng.random()))
             at_s += rng.expovariate(_DEATHS_PER_HOUR / 3600)
-    return Case(seed, hours, draw_plan(seed, hours * 3600), tuple(deaths))
+    kills = (rng.uniform(0, hours * 3600),) if rng.random() < 0.2 else ()
+    return Case(seed, hours, draw_plan(seed, hours * 3600), tuple(deaths), kills)
 
 
 def coins() -> tuple[CoinModel, ...]:

@@ -6,10 +6,18 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
-from trading_system.domain.events import CancelRequested, DestructiveActionJustified, EntryPlanned, OrderIntended
+from trading_system.domain.events import (
+    CancelRequested,
+    DestructiveActionJustified,
+    EntryPlanned,
+    OrderIntended,
+    PositionAdopted,
+    PositionOrphaned,
+)
 from trading_system.domain.modes import Mode
 from trading_system.domain.orders import OrderPurpose
 from trading_system.domain.positions import EntryPlan
+from trading_system.domain.symbols import to_venue
 from trading_system.domain.units import ZERO
 from trading_system.execution.order_ids import OrderName, parse_client_order_id
 from trading_system.torture.checker import Checker, Journaled, Violation
@@ -130,18 +138,40 @@ class SeatBeltChecker(Checker):
 
 
 class EvidenceChecker(Checker):
-    """P7: a close, and the cancel of a stop, has its explicit evidence in the journal first; nothing foreign is ever cancelled."""
+    """P7: a close, and the cancel of a stop, has its explicit evidence in the journal first; nothing foreign is ever cancelled.
 
-    def __init__(self) -> None:
+    A position that the venue has held for longer than any reading may lag is never given up as an orphan.
+    """
+
+    def __init__(self, lag_ms: int = 90_000) -> None:
+        self._lag_ms = lag_ms
         self._justified: dict[str, str] = {}
+        self._held_since: dict[str, int] = {}
+        self._symbols: dict[str, str] = {}
 
     def on_journal(self, record: Journaled) -> Iterable[Violation]:
-        if isinstance(record.event, DestructiveActionJustified):
-            self._justified[record.event.subject] = record.event.evidence
-        return ()
+        match record.event:
+            case DestructiveActionJustified():
+                self._justified[record.event.subject] = record.event.evidence
+            case EntryPlanned() | PositionAdopted():
+                self._symbols[record.event.plan.position_id] = to_venue(record.event.plan.symbol)
+            case PositionOrphaned():
+                symbol = self._symbols.get(record.event.position_id, "")
+                since = self._held_since.get(symbol)
+                if since is not None and record.at_ms - since > self._lag_ms:
+                    held_s = (record.at_ms - since) // 1000
+                    text = f"{record.event.position_id} was given up as an orphan; the venue has held it for {held_s} s"
+                    yield Violation("P7", record.at_ms, symbol, text)
+            case _:
+                pass
 
     def on_venue(self, record: VenueRecord) -> Iterable[Violation]:
         match record:
+            case Executed():
+                if not record.after or record.before * record.after < 0:
+                    self._held_since.pop(record.fill.symbol, None)
+                if record.after:
+                    self._held_since.setdefault(record.fill.symbol, record.at_ms)
             case Sent(actor=Actor.DAEMON):
                 name = _name(record.request.cli_ord_id)
                 if name is not None and name.purpose in (OrderPurpose.CLOSE, OrderPurpose.REDUCE):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
+import warnings
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from trading_system.domain.errors import TradingError
 from trading_system.domain.events import SessionStarted
@@ -18,6 +20,7 @@ from trading_system.execution.journal import Journal
 from trading_system.execution.journal_memory import DiskModel
 from trading_system.live.live_trading import LiveTrading
 from trading_system.live.venue_control import InProcessControl
+from trading_system.safety.invariant_monitor import KILL_FILE
 from trading_system.safety.invariants import Verdict
 from trading_system.sim.exchange import ExchangeConfig
 from trading_system.sim.faults import FaultyVenue
@@ -27,7 +30,7 @@ from trading_system.torture.check_books import check_fold
 from trading_system.torture.check_modes import ModeSeen
 from trading_system.torture.checker import Journaled, Violation
 from trading_system.torture.checkers import Checkers
-from trading_system.torture.mortal import DeathKind, Mortal, MortalDisk, MortalOrders
+from trading_system.torture.mortal import DeathKind, Mortal, MortalDisk, MortalOrders, ProcessDied
 from trading_system.torture.noisy_strategy import NoisyStrategy
 from trading_system.torture.quiet import CountingAlerts, CountingLog, NoHistory
 from trading_system.torture.result import SeedResult
@@ -40,7 +43,8 @@ from trading_system.wiring.virtual_loop import VirtualLoop, run_virtual
 
 _MARKETS: Final = 3
 """Different price histories; seeds take turns, so that histories are made once."""
-_RESUME_AFTER_S: Final = 900.0
+_KILL_FILE_S: Final = 120.0
+_RESUME_AFTER_S: Final = 300.0
 _UNEXPECTED_MAX: Final = 20
 
 
@@ -48,6 +52,26 @@ def run_case(case: Case, cache_dir: Path | None = None) -> SeedResult:
     """Run it to its end. cache_dir: where generated histories are kept between runs."""
     with tempfile.TemporaryDirectory(prefix="ts-torture-") as scratch:
         return run_virtual(lambda loop: Run(loop, case, Path(scratch), cache_dir).to_the_end())
+
+
+def _ignore_deaths(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A task that was unwound by its process's death has nobody left to tell."""
+    if not isinstance(context.get("exception"), ProcessDied):
+        loop.default_exception_handler(context)
+
+
+async def _sweep() -> None:
+    """End every task but this one, at once."""
+    mine = asyncio.current_task()
+    tasks = [task for task in asyncio.all_tasks() if task is not mine]
+    with warnings.catch_warnings():
+        # calls that were prepared and never begun are part of dying
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        del tasks
+        gc.collect()
 
 
 class Life:
@@ -78,6 +102,8 @@ class Run:
         self._content = DiskModel()
         self._told_seq = 0
         self._deaths = list(case.deaths)
+        self._kills = list(case.kills_s)
+        self._kill_file_until_s: float | None = None
         self._died = 0
         self._entries = 0
         self._halted_s: float | None = None
@@ -144,12 +170,8 @@ class Run:
         """Sweep the dead process away: none of its tasks runs on, nothing it had in memory counts."""
         life.mortal.die()
         self.checkers.on_process(self.exchange.now_ms, is_up=False)
-        mine = asyncio.current_task()
-        tasks = [task for task in asyncio.all_tasks() if task is not mine]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._content = life.disk.disk.crash()
+        await _sweep()
+        self._content = life.disk.recovered()
         self.life = None
         self._died += 1
 
@@ -157,6 +179,7 @@ class Run:
 
     async def to_the_end(self) -> SeedResult:
         """The phase with faults, the quiet phase, the final accounts."""
+        self._loop.set_exception_handler(_ignore_deaths)
         self.life = self._start()
         while self.venue.elapsed_s < self._case.total_s:
             await self._second()
@@ -172,7 +195,10 @@ class Run:
                 self._report_end(life.task)
                 await self._bury(life)
                 self.life = self._start()
-        return self._accounts(self.life)
+        result = self._accounts(self.life)
+        self.life.mortal.die()
+        await _sweep()
+        return result
 
     def _report_end(self, task: asyncio.Task[None]) -> None:
         """`run` never ends by itself."""
@@ -197,8 +223,20 @@ class Run:
         if self._case.total_s - self.venue.elapsed_s < DRAIN_S:
             self.life.live.entry_gate = "the run is ending"
 
+    def _touch_kill_file(self) -> None:
+        """A hand that touches the kill-switch file, and takes it away again."""
+        now_s, file = self.venue.elapsed_s, self._scratch / KILL_FILE
+        if self._kills and self._kills[0] <= now_s:
+            self._kills.pop(0)
+            file.touch()
+            self._kill_file_until_s = now_s + _KILL_FILE_S
+        elif self._kill_file_until_s is not None and now_s >= self._kill_file_until_s:
+            self._kill_file_until_s = None
+            file.unlink(missing_ok=True)
+
     async def _observe(self) -> None:
         await self.venue.catch_up()
+        self._touch_kill_file()
         self.checkers.on_second(self.exchange.now_ms)
         if self.life is not None:
             self._watch_mode(self.life.live)

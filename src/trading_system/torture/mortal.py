@@ -119,6 +119,14 @@ class MortalDisk:
             self._mortal.die()
             raise ProcessDied
 
+    def recovered(self) -> DiskModel:
+        """The medium as the next process finds it: a torn record at the end is rolled back, as SQLite does at its next start."""
+        fresh = DiskModel()
+        whole = tuple(self.disk.read(1))
+        if whole:
+            fresh.append(whole)
+        return fresh
+
     def read(self, from_seq: int) -> Iterable[tuple[int, bytes, bytes]]:
         return self.disk.read(from_seq)
 

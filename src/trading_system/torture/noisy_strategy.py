@@ -14,7 +14,7 @@ from typing import Final
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.orders import Direction
 from trading_system.domain.protocols import StrategyCosts
-from trading_system.domain.signals import Decision, GateResult, GateState, Ladder, NoSignal, Regime, Signal
+from trading_system.domain.signals import Decision, Emitted, GateResult, GateState, Ladder, NoSignal, Regime, Signal
 from trading_system.domain.symbols import Symbol
 
 _BARS: Final = 20
@@ -26,7 +26,7 @@ _TARGET_R: Final = 3.0
 class NoisyStrategy:
     """Implements the Strategy port. signal_share: part of the closed bars that are signals, in [0, 1]."""
 
-    def __init__(self, seed: int, signal_share: float = 0.5) -> None:
+    def __init__(self, seed: int, signal_share: float = 0.9) -> None:
         self._seed = seed
         self._share = signal_share
         self._bars: dict[Symbol, deque[Bar]] = {}
@@ -68,7 +68,7 @@ class NoisyStrategy:
             ladder=_ladder(symbol, close_ms, last.close, GateState.PASSED),
         )
 
-    def mark_emitted(self, signal: Signal) -> None:
+    def mark_emitted(self, signal: Emitted) -> None:
         """The dice are thrown anew for each bar."""
 
     def forget(self, symbol: Symbol) -> None:
