@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,21 +32,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
+    problem = _usage_problem(args)
+    if problem is not None:
+        print(f"run: {problem}", file=sys.stderr)
+        return ExitCode.USAGE
     from trading_system.config.proof import prove
     from trading_system.domain.errors import ReadFailed
     from trading_system.monitoring.logging_setup import LogSettings, get_logger, setup_logging
     from trading_system.safety.instance_lock import AnotherInstanceRunning, InstanceLock
     from trading_system.wiring.bootstrap import LOCK_FILE, check_venue
 
-    problem = _usage_problem(args)
-    if problem is not None:
-        print(f"run: {problem}", file=sys.stderr)
-        return ExitCode.USAGE
     loaded = load_from(args)
     settings = loaded.settings
     proof = prove(settings)
     if not proof.holds:
-        print("configuration refused: " + "; ".join(str(failure) for failure in proof.failures), file=sys.stderr)
+        print("configuration refused: " + "; ".join(failure.counter_example for failure in proof.failures), file=sys.stderr)
         return ExitCode.CONFIG
     check_venue(settings)
     lock = InstanceLock(Path(settings.system.data_dir) / LOCK_FILE)
@@ -69,6 +70,12 @@ def run(args: argparse.Namespace) -> int:
         lock.release()
 
 
+def say(line: str) -> None:
+    """A line for whoever watches. Nobody watching any more (a closed pipe) is no reason to stop trading."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, flush=True)
+
+
 def _usage_problem(args: argparse.Namespace) -> str | None:
     if args.cycles is not None and args.cycles < 1:
         return f"--cycles {args.cycles}: must be at least 1"
@@ -81,13 +88,12 @@ def _usage_problem(args: argparse.Namespace) -> str | None:
 
 def _banner(loaded: LoadedConfig, proof: Proof, args: argparse.Namespace) -> None:
     settings = loaded.settings
-    print(f"TradingSystem · {settings.system.mode} · config {loaded.config_hash[:12]} · {', '.join(loaded.files) or 'defaults'}")
+    say(f"TradingSystem · {settings.system.mode} · config {loaded.config_hash[:12]} · {', '.join(loaded.files) or 'defaults'}")
     if settings.exchange.venue == "sim":
-        print(f"  market      generated, running at {_speed(args):g} x real time (--speed 1 for real time); nothing here is real money")
-    print(f"  proof       {len(proof.checks)} limits hold against each other (run.py prove-config)")
+        say(f"  market      generated, running at {_speed(args):g} x real time (--speed 1 for real time); nothing here is real money")
+    say(f"  proof       {len(proof.checks)} limits hold against each other (run.py prove-config)")
     for warning in loaded.warnings:
-        print(f"  warning     {warning}")
-    sys.stdout.flush()
+        say(f"  warning     {warning}")
 
 
 def _speed(args: argparse.Namespace) -> float:
@@ -109,7 +115,7 @@ async def _run(args: argparse.Namespace, loaded: LoadedConfig, lock: object) -> 
     asyncio.get_running_loop().set_exception_handler(loop_exception_handler)
     sim = loaded.settings.sim
     plan = SimPlan(sim.seed, parse_moment(SIM_START), _speed(args), sim.port)
-    context = RunContext(loaded, get_logger("daemon"), lambda line: print(line, flush=True), plan)
+    context = RunContext(loaded, get_logger("daemon"), say, plan)
     async with built_daemon(context, lock) as daemon:
         if args.interval is not None:
             daemon.rules = replace(daemon.rules, cycle=timedelta(seconds=args.interval))
