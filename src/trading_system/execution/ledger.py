@@ -136,6 +136,8 @@ class LedgerState:
             of_position = self.open_orders_of.get(order.position_id)
             if of_position is not None:
                 of_position.pop(key, None)
+                if not of_position:  # every look walks these: a position of last month must not cost anything
+                    del self.open_orders_of[order.position_id]
 
     def _store_fill(self, booked: FillBooked) -> None:
         fill = booked.fill
