@@ -112,6 +112,14 @@ AUTO_RECOVERY_LIMIT: Final = "Auto-recovery: daily limit reached"
 NAKED_FIRST: Final = "NAKED_POSITIONS_DETECTED (first occurrence)"
 NAKED_PERSISTENT: Final = "NAKED_POSITIONS_DETECTED (persistent)"
 
+# operator commands
+CONTROL_SOCKET_READY: Final = "CONTROL_SOCKET_READY"
+CONTROL_SOCKET_FAILED: Final = "CONTROL_SOCKET_FAILED"
+CONTROL_REFUSED: Final = "CONTROL_REFUSED"
+"""Somebody who is not the daemon's own user asked."""
+OPERATOR_COMMAND: Final = "OPERATOR_COMMAND"
+RESUMED: Final = "RESUMED"
+
 # the venue
 VENUE_UNREACHABLE: Final = "VENUE_UNREACHABLE"
 VENUE_BACK: Final = "VENUE_BACK"

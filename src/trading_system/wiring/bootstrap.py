@@ -34,8 +34,11 @@ from trading_system.storage.migrate import schema_state, upgrade
 from trading_system.storage.writer import HistoryWriter
 from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import PacedClock, WallClock
+from trading_system.wiring.control import open_control
 from trading_system.wiring.daemon import Daemon, Say
 from trading_system.wiring.embedded_exchange import EmbeddedExchange
+from trading_system.wiring.health import open_health
+from trading_system.wiring.status_report import About
 from trading_system.wiring.strategies import strategy_of
 from trading_system.wiring.supervisor import OnDeath, Supervisor
 from trading_system.wiring.venue_kraken import KrakenControl
@@ -124,7 +127,11 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         if live.entry_gate is not None:
             log.warning(ev.ENTRIES_GATED, why=live.entry_gate)
             say(f"  entries     OFF: {live.entry_gate}")
-        yield Daemon(live, supervisor, say, rules)
+        daemon = Daemon(live, supervisor, say, rules)
+        about = About(__version__, settings.system.mode, venue_name, context.loaded.config_hash)
+        await open_health(daemon, settings.monitoring, about, stack)
+        open_control(daemon, data_dir, about)
+        yield daemon
 
 
 def entry_gate(loaded: LoadedConfig) -> str | None:
