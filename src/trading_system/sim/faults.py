@@ -209,7 +209,7 @@ class FaultyVenue:
         return True
 
     def disturbed_ms(self, symbol: str) -> int | None:
-        """When the newest stop request on the market that a fault hit came to its end (venue symbol)."""
+        """When a fault last struck, or ended on, a stop request on the market (venue symbol)."""
         return self._disturbed.get(symbol)
 
     def _lag_ms(self, kind: str) -> int:
@@ -262,6 +262,8 @@ class FaultyVenue:
             return await act()
         if fault is not FaultKind.OUTAGE:
             self.counts[fault.value] += 1
+        if stop_of is not None:
+            self._disturbed[stop_of] = self._exchange.now_ms
         try:
             return await self._faulty(fault, act, unknown)
         finally:

@@ -59,7 +59,7 @@ class NakedChecker(Checker):
         self._steps = size_steps
         self._limits = limits
         self._liquidation_of = liquidation_of
-        self._liquidation: dict[str, tuple[int, Decimal | None]] = {}
+        self._liquidation: dict[str, tuple[int, Decimal, Decimal | None]] = {}
         self._episodes: dict[str, _Episode] = {}
         self._own: dict[str, bool] = {}
         self._is_up = False
@@ -152,18 +152,19 @@ class NakedChecker(Checker):
         standing = self._log.standing(symbol)
         if not standing.position:
             return ZERO
-        liquidation = self._liquidation_mark(symbol, at_ms) if standing.stops else None
+        liquidation = self._liquidation_mark(symbol, standing.position, at_ms) if standing.stops else None
         if liquidation is None:
             return standing.naked
         sign = 1 if standing.position > 0 else -1
         useful = tuple(s for s in standing.stops if s.stop_price is not None and (s.stop_price - liquidation) * sign > 0)
         return Standing(standing.position, useful).naked
 
-    def _liquidation_mark(self, symbol: str, at_ms: int) -> Decimal | None:
+    def _liquidation_mark(self, symbol: str, position: Decimal, at_ms: int) -> Decimal | None:
+        """Looked up now and then, and whenever the position is another one."""
         known = self._liquidation.get(symbol)
-        if known is None or at_ms - known[0] >= _LIQUIDATION_LOOK_MS:
-            known = self._liquidation[symbol] = (at_ms, self._liquidation_of(symbol))
-        return known[1]
+        if known is None or known[1] != position or at_ms - known[0] >= _LIQUIDATION_LOOK_MS:
+            known = self._liquidation[symbol] = (at_ms, position, self._liquidation_of(symbol))
+        return known[2]
 
     def _end(self, episode: _Episode) -> None:
         counted_s = episode.counted_ms / 1000

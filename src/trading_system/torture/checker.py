@@ -50,7 +50,7 @@ class Openness(Protocol):
         ...
 
     def disturbed_ms(self, symbol: str) -> int | None:
-        """When the newest of the daemon's stop requests on the market that a fault hit came to its end; None = never."""
+        """When a fault last struck, or ended on, one of the daemon's stop requests on the market; None = never."""
         ...
 
 

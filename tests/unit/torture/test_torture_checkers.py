@@ -124,6 +124,23 @@ def test_a_stop_behind_the_liquidation_price_is_no_stop() -> None:
     assert bench.rules == ["P1"]
 
 
+def test_the_liquidation_price_of_another_position_is_not_used() -> None:
+    bench, _ = a_naked_bench()
+    bench.checker = checker = NakedChecker(
+        bench.exchange.watch,
+        OpenWorld(),
+        {BTC: D("0.0001")},
+        NakedLimits(),
+        liquidation_of=lambda symbol: D(70_000) if bench.exchange.watch.positions[symbol] > 0 else D(90_000),
+    )
+    checker.on_process(START_MS - 1_000_000, is_up=True)
+    bench.seconds(1).send("mkt", "sell", "0.01", None, reduce_only=False)
+    bench.send("stp", "buy", "0.01", "mine", price=81_000)
+    bench.seconds(2).enter("0.02").stop(price=79_000).seconds(20)
+
+    assert bench.rules == []
+
+
 # --- P2 ---------------------------------------------------------------------------------------------------------------
 
 
