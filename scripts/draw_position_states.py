@@ -1,7 +1,7 @@
 """Draws the position states into docs/position-states.md, from the table the daemon uses.
 
-    .venv/bin/python scripts/draw_position_states.py            write the diagram
-    .venv/bin/python scripts/draw_position_states.py --dry-run  write nothing; exit 1 when the page is out of date
+.venv/bin/python scripts/draw_position_states.py            write the diagram
+.venv/bin/python scripts/draw_position_states.py --dry-run  write nothing; exit 1 when the page is out of date
 """
 
 from __future__ import annotations
