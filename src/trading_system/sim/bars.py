@@ -95,6 +95,15 @@ class BarColumns:
         low, high = bisect_left(self.open_ms, from_ms), bisect_right(self.open_ms, to_ms)
         return list(map(Bar, self.open_ms[low:high], *(column[low:high] for column in self._floats())))
 
+    def packed(self, from_ms: int) -> str:
+        """Bars from `from_ms` on as base64 of rows of doubles; column by column, so that long series cost next to nothing."""
+        low = bisect_left(self.open_ms, from_ms)
+        rows = array("d", bytes(8 * 6 * (len(self.open_ms) - low)))
+        columns: tuple[array[Any], ...] = (self.open_ms, *self._floats())
+        for at, column in enumerate(columns):
+            rows[at::6] = array("d", column[low:])
+        return b64encode(rows).decode()
+
     def last(self) -> Bar | None:
         return Bar(self.open_ms[-1], *(column[-1] for column in self._floats())) if self.open_ms else None
 
@@ -221,6 +230,14 @@ class BarSeries:
         if self._end_ms and since <= self._open_ms <= until:
             yield self._running_minute()
 
+    @property
+    def first_ms(self) -> int | None:
+        """Open time of the oldest bar that is still known, of any length; None when there is none."""
+        firsts = [columns.open_ms[0] for columns in (self.hours, self.quarters, self.minutes) if columns]
+        if self._past is not None and (past_ms := self._past.first_ms) is not None:
+            firsts.append(past_ms)
+        return min(firsts, default=self._open_ms if self._end_ms else None)
+
     def day(self, now_ms: int) -> DayStats:
         """Statistics of the last 24 hours: closed quarters (kept until the next one closes), then the running one."""
         closed_until = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
@@ -241,8 +258,8 @@ class BarSeries:
         """Live quarters and the unfinished quarter's minutes; history comes from the source again, older minutes are let go."""
         last = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
         return {
-            "quarters": _pack(self.quarters.between(self.start_ms, 1 << 62)),
-            "minutes": _pack(self.minutes.between(last, 1 << 62)),
+            "quarters": self.quarters.packed(self.start_ms),
+            "minutes": self.minutes.packed(last),
             "running": list(self._running_minute()) if self._end_ms else None,
         }
 
@@ -271,10 +288,6 @@ def _stats(bars: list[Bar]) -> DayStats:
         sum(bar.volume for bar in bars),
         sum(bar.volume * bar.close for bar in bars),
     )
-
-
-def _pack(bars: list[Bar]) -> str:
-    return b64encode(array("d", [value for bar in bars for value in bar]).tobytes()).decode()
 
 
 def _unpack(text: str) -> list[Bar]:

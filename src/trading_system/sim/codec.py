@@ -10,6 +10,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 
 _KNOWN: dict[type, tuple[tuple[str, Callable[[Any], Any]], ...]] = {}
@@ -17,13 +19,7 @@ _KNOWN: dict[type, tuple[tuple[str, Callable[[Any], Any]], ...]] = {}
 
 def to_json(value: Any) -> Any:
     """Encode a frozen row (nested rows too), a Decimal, an Enum or a plain JSON value."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return value
+    return msgspec.to_builtins(value)
 
 
 def from_json(kind: type[T], data: Mapping[str, Any]) -> T:

@@ -259,9 +259,16 @@ class SimExchange:
 
         tick_type trade, mark or spot (= index); resolution 1m … 1w; KeyError for other words.
         """
+        return self._series(symbol, tick_type).between(resolution, from_s * 1000, to_s * 1000)
+
+    def candles_since(self, symbol: str, tick_type: str) -> int | None:
+        """Epoch seconds of the oldest price that candles know of; None before the first."""
+        first_ms = self._series(symbol, tick_type).first_ms
+        return None if first_ms is None else first_ms // 1000
+
+    def _series(self, symbol: str, tick_type: str) -> BarSeries:
         market = self._markets[symbol]
-        series = {"trade": market.bars, "mark": market.mark_bars, "spot": market.index_bars}[tick_type]
-        return series.between(resolution, from_s * 1000, to_s * 1000)
+        return {"trade": market.bars, "mark": market.mark_bars, "spot": market.index_bars}[tick_type]
 
     def funding_history(self, symbol: str) -> tuple[FundingRow, ...]:
         """Hourly rates, oldest first, at most a year."""
@@ -370,15 +377,18 @@ class SimExchange:
         finally:
             self._on_commit = hook
 
-    def snapshot_state(self) -> dict[str, Any]:
-        """Everything that is not a function of the source's parameters, as JSON-able data."""
+    def snapshot_state(self, *, is_raw: bool = False) -> dict[str, Any]:
+        """Everything that is not a function of the source's parameters, as JSON-able data.
+
+        is_raw: leave the frozen rows of the histories as they are, for a writer that encodes them elsewhere.
+        """
         return {
             "version": STATE_VERSION,
             "config": to_json(self.config),
             "now_ms": self.now_ms,
             "dead_man_ms": self._dead_man_ms,
             "source": self._source.snapshot_state(),
-            "tape": self._tape.snapshot(),
+            "tape": self._tape.snapshot((lambda row: row) if is_raw else to_json),
             "ledger": self._ledger.snapshot(),
             "orders": [to_json(order) for order in self._orders.rows()],
             "markets": {symbol: market.snapshot() for symbol, market in self._markets.items()},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from trading_system.sim.codec import from_json, to_json
@@ -64,13 +64,14 @@ class Tape:
     def remembered(self, now_ms: int) -> list[StatusRow]:
         return [row for ended, row in self.finished.values() if now_ms - ended <= self._finished_memory_ms]
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self, row_of: Callable[[Any], Any] = to_json) -> dict[str, Any]:
+        """row_of: how a row of the long histories is put down; rows are frozen, so they may also be encoded later."""
         return {
             "counters": [self._ids, self._log_ids, self.order_seq, self.fill_seq],
-            "fills": [to_json(row) for row in self.fills],
-            "log": [to_json(row) for row in self.log],
-            "orders": [to_json(row) for row in self.orders],
-            "triggers": [to_json(row) for row in self.triggers],
+            "fills": [row_of(row) for row in self.fills],
+            "log": [row_of(row) for row in self.log],
+            "orders": [row_of(row) for row in self.orders],
+            "triggers": [row_of(row) for row in self.triggers],
             "finished": [[ended, to_json(row)] for ended, row in self.finished.values()],
         }
 

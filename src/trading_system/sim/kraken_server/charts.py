@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from trading_system.domain.market import Bar
+from trading_system.sim.bars import RESOLUTION_MS
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.envelope import BadRequest, Payload
 from trading_system.sim.kraken_server.params import Params
@@ -42,10 +44,44 @@ def candles(desk: Desk, params: Params) -> Payload:
     if resolution not in RESOLUTIONS:
         raise BadRequest("invalid resolution")
     from_s, to_s = params.integer("from"), params.integer("to")
-    bars: Sequence[Bar] = desk.exchange.candles(symbol, tick_type, resolution, from_s or 0, desk.now_ms // 1000 if to_s is None else to_s)
+    now_s = desk.now_ms // 1000
+    last_s = now_s if to_s is None else min(to_s, now_s)
+    bars = _some(_Wanted(desk, symbol, tick_type, resolution), from_s, last_s)
     has_more = from_s is not None and len(bars) > CANDLES_MAX
     page = bars[-CANDLES_MAX:] if from_s is None else bars[:CANDLES_MAX]
     return {"candles": candle_rows(page, tick_type, desk.exchange.spec(symbol).tick), "more_candles": has_more}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One series of candles."""
+
+    desk: Desk
+    symbol: str
+    tick_type: str
+    resolution: str
+
+    def between(self, from_s: int, to_s: int) -> Sequence[Bar]:
+        return self.desk.exchange.candles(self.symbol, self.tick_type, self.resolution, from_s, to_s)
+
+
+def _some(wanted: _Wanted, from_s: int | None, last_s: int) -> Sequence[Bar]:
+    """More than a page, if there is more, from the side that the page is cut from: not the whole history at every request.
+
+    Gaps make a window hold fewer bars than it has room for; then a wider one is looked at.
+    """
+    first_s = wanted.desk.exchange.candles_since(wanted.symbol, wanted.tick_type)
+    if first_s is None:
+        return ()
+    length_s = RESOLUTION_MS[wanted.resolution] // 1000
+    first_s = max(first_s - length_s, 0 if from_s is None else from_s)  # a longer bar opens before its oldest part
+    width_s = (CANDLES_MAX + 1) * length_s
+    while True:
+        since_s, until_s = (max(first_s, last_s - width_s), last_s) if from_s is None else (first_s, min(last_s, first_s + width_s))
+        bars = wanted.between(since_s, until_s)
+        if len(bars) > CANDLES_MAX or (since_s <= first_s and until_s >= last_s):
+            return bars
+        width_s *= 4
 
 
 def candle_rows(bars: Sequence[Bar], tick_type: str, tick: Decimal) -> msgspec.Raw:
