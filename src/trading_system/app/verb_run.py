@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     from trading_system.domain.errors import ReadFailed
     from trading_system.monitoring.logging_setup import LogSettings, get_logger, setup_logging
     from trading_system.safety.instance_lock import AnotherInstanceRunning, InstanceLock
-    from trading_system.wiring.bootstrap import LOCK_FILE, check_venue
+    from trading_system.wiring.bootstrap import check_venue
+    from trading_system.wiring.data_files import LOCK_FILE
 
     loaded = load_from(args)
     settings = loaded.settings

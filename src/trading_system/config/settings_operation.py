@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from trading_system.config.data_dir import DATA_DIR
 from trading_system.config.fields import (
     Count,
     CountOrZero,
@@ -35,7 +36,7 @@ class SystemSettings(Section):
     protection_poll_s: Seconds = Field(default=D("3"), description="backstop of the protection loop")
     shutdown_s: Seconds = Field(default=D("60"), description="a stop finishes within this; below the unit's TimeoutStopSec 90")
     smoke_report_age_hours_max: Hours = Field(default=D("24"), description="a first live start needs a passed report younger than this")
-    data_dir: str = "data"
+    data_dir: str = DATA_DIR
     logs_dir: str = "logs"
 
 

@@ -17,7 +17,7 @@ from trading_system.safety.invariants import Invariant, InvariantLimits, Invaria
 from trading_system.safety.kill_switch import KillRecord
 from trading_system.safety.mode_record import decode_kill_record, decode_mode_state, encode_kill_record, encode_mode_state
 from trading_system.safety.modes import Halt, ModeRules, ModeState, ResumeRefusal, advance, halt, resume
-from trading_system.safety.state_file import Loaded, StateFile, Unreadable
+from trading_system.safety.state_file import Loaded, Missing, StateFile, Unreadable
 
 HALT_STATE_FILE: Final = "halt_state.json"
 KILL_STATE_FILE: Final = "kill_switch_state.json"
@@ -151,7 +151,9 @@ class InvariantMonitor:
         if isinstance(result, ResumeRefusal):
             return result
         record = self._kill
-        if record is not None and record.is_active:
+        # a kill record that could not be read is replaced too, or it would halt every start from now on
+        is_damaged = record is None and not isinstance(self._kill_file.load(), Missing)
+        if is_damaged or (record is not None and record.is_active):
             record = KillRecord(is_active=False, reason=reason, by="operator", at=now)
             # the kill record last: a crash between the two leaves the stricter answer
             self._halt_file.save(encode_mode_state(result))

@@ -36,6 +36,7 @@ from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import PacedClock, WallClock
 from trading_system.wiring.control import open_control
 from trading_system.wiring.daemon import Daemon, Say
+from trading_system.wiring.data_files import JOURNAL_FILE, SPECS_FILE
 from trading_system.wiring.embedded_exchange import EmbeddedExchange
 from trading_system.wiring.health import open_health
 from trading_system.wiring.status_report import About
@@ -43,8 +44,6 @@ from trading_system.wiring.strategies import strategy_of
 from trading_system.wiring.supervisor import OnDeath, Supervisor
 from trading_system.wiring.venue_kraken import KrakenControl
 
-JOURNAL_FILE: Final = "positions.db"
-LOCK_FILE: Final = "trading-bot.pid"
 ANCHOR_TOLERANCE_S: Final = 0.2
 """Process seconds the paced clock may differ from the embedded exchange before it is set again."""
 
@@ -118,7 +117,7 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
             recorder=recorder,
             alerts=alerts,
             candle_store=store,
-            spec_cache=data_dir / "instruments.json",
+            spec_cache=data_dir / SPECS_FILE,
         )
         rules = live_rules(settings)
         live = assemble(settings, ports, journal, strategy, data_dir, rules=rules)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from trading_system.domain.modes import Mode
@@ -11,6 +12,27 @@ from trading_system.safety.kill_switch import KillRecord
 from trading_system.safety.mode_record import decode_kill_record, decode_mode_state
 from trading_system.safety.modes import ModeState
 from trading_system.safety.state_file import Loaded, Missing, StateFile
+
+
+@dataclass(frozen=True, slots=True)
+class HaltRow:
+    mode: str
+    invariant: str
+    reason: str
+    by: str
+    since: datetime
+    is_cleanup_done: bool
+    """A complete look showed no entry and no take-profit of ours left."""
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """Why entries are off. clear_since: fine again since then, None while it still violates."""
+
+    invariant: str
+    since: datetime
+    note: str
+    clear_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +52,19 @@ class Latches:
         if self.problems and not self.state.mode.is_halted:
             return Mode.HALTED
         return self.state.mode
+
+
+def halt_row(state: ModeState, kill: KillRecord | None) -> HaltRow | None:
+    """The latch, or None."""
+    halt = state.halt
+    if halt is None:
+        return None
+    is_done = kill is not None and kill.is_active and kill.cleanup_done
+    return HaltRow(halt.mode.value, halt.invariant.value, halt.reason, halt.by, halt.since, is_done)
+
+
+def cause_rows(state: ModeState) -> tuple[CauseRow, ...]:
+    return tuple(CauseRow(cause.invariant.value, cause.since, cause.note, cause.clear_since) for cause in state.causes)
 
 
 def read_latches(data_dir: Path) -> Latches:

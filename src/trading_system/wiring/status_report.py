@@ -10,8 +10,7 @@ from trading_system.domain.modes import Mode
 from trading_system.live.live_trading import LiveTrading
 from trading_system.live.signal_handler import active_cooldowns
 from trading_system.safety.invariants import Level
-from trading_system.safety.kill_switch import KillRecord
-from trading_system.safety.modes import ModeState
+from trading_system.wiring.latches import CauseRow, HaltRow, cause_rows, halt_row
 from trading_system.wiring.position_report import report_positions, unrealised
 
 
@@ -23,27 +22,6 @@ class About:
     mode: str
     venue: str
     config_hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class HaltRow:
-    mode: str
-    invariant: str
-    reason: str
-    by: str
-    since: datetime
-    is_cleanup_done: bool
-    """A complete look showed no entry and no take-profit of ours left."""
-
-
-@dataclass(frozen=True, slots=True)
-class CauseRow:
-    """Why entries are off. clear_since: fine again since then, None while it still violates."""
-
-    invariant: str
-    since: datetime
-    note: str
-    clear_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +111,6 @@ def report_status(live: LiveTrading, about: About, last_tick_s: float | None, pr
         journal_records=live.journal.seq,
         journal_failure=live.journal.failure,
     )
-
-
-def halt_row(state: ModeState, kill: KillRecord | None) -> HaltRow | None:
-    """The latch, or None."""
-    halt = state.halt
-    if halt is None:
-        return None
-    is_done = kill is not None and kill.is_active and kill.cleanup_done
-    return HaltRow(halt.mode.value, halt.invariant.value, halt.reason, halt.by, halt.since, is_done)
-
-
-def cause_rows(state: ModeState) -> tuple[CauseRow, ...]:
-    return tuple(CauseRow(cause.invariant.value, cause.since, cause.note, cause.clear_since) for cause in state.causes)
 
 
 def why_entries_are_off(live: LiveTrading) -> tuple[str, ...]:

@@ -1,0 +1,9 @@
+"""Names of the files in the data directory that more than one part of the program opens."""
+
+from __future__ import annotations
+
+from typing import Final
+
+JOURNAL_FILE: Final = "positions.db"
+LOCK_FILE: Final = "trading-bot.pid"
+SPECS_FILE: Final = "instruments.json"
