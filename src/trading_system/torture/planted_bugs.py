@@ -45,7 +45,6 @@ from trading_system.sim.fault_plan import plan_of
 from trading_system.torture.case import Case
 from trading_system.torture.mortal import Death, DeathKind
 
-
 _QUIET_S: Final = 420.0
 """Enough for the books of a planted run to be compared."""
 
