@@ -141,3 +141,27 @@ def test_after_a_refused_write_nothing_more_is_written(path: Path) -> None:
             state.sync()
     with opened(path) as state:
         assert state.remembered.commits == ({"n": 1},)
+
+
+def test_what_is_appended_during_a_compaction_is_carried_over(path: Path) -> None:
+    with opened(path) as state:
+        state.append({"n": 1})
+        write = state.begin_compaction({"rows": list(range(1_200)), "of": {"a": 1}})
+        state.append({"n": 2})
+        write()
+        state.save_preferences({"leverage": {"PF_XBTUSD": "5"}, "pnl_currency": {}})
+        state.finish_compaction()
+        state.append({"n": 3})
+    with opened(path) as state:
+        assert state.remembered.snapshot == {"rows": list(range(1_200)), "of": {"a": 1}}
+        assert state.remembered.commits == ({"n": 2}, {"n": 3})
+        assert state.remembered.preferences == {"leverage": {"PF_XBTUSD": "5"}, "pnl_currency": {}}
+
+
+def test_a_compaction_that_did_not_end_leaves_the_old_file_in_force(path: Path) -> None:
+    with opened(path) as state:
+        state.append({"n": 1})
+        state.begin_compaction({"rows": []})()
+        state.append({"n": 2})
+    with opened(path) as state:
+        assert (state.remembered.snapshot, state.remembered.commits) == (None, ({"n": 1}, {"n": 2}))

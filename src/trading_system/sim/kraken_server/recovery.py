@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
 from trading_system.domain.protocols import Clock
@@ -44,14 +45,19 @@ def restored_preferences(state: StateFile | None) -> Preferences:
 
 
 class Keeper:
-    """Makes what happened durable and compacts the state file now and then. Without a state file it does nothing."""
+    """Makes what happened durable and compacts the state file now and then. Without a state file it does nothing.
+
+    A compaction in the middle of business is written in a thread, so that requests go on being answered.
+    """
 
     def __init__(self, exchange: SimExchange, state: StateFile | None, clock: Clock) -> None:
         self._exchange = exchange
         self._state = state
         self._clock = clock
-        self._compacted_s = clock.monotonic()
+        self._compacted_s = self._started_s = clock.monotonic()
         self._took_s = 0.0
+        self._writing: Future[None] | None = None
+        self._writer: Final = ThreadPoolExecutor(1, thread_name_prefix="exchange state")
 
     def sync(self) -> None:
         """Call before anything that happened is told to anyone."""
@@ -60,17 +66,33 @@ class Keeper:
             self._state.mark_time(self._exchange.now_ms)
 
     def compact_when_due(self) -> None:
-        """Replaces the file when it grew long, or when a restart would have a long path to replay."""
+        """Replaces the file when it grew long, or when a restart would have a long path to replay. OSError when it cannot."""
         if self._state is None:
+            return
+        if self._writing is not None:
+            if self._writing.done():
+                self._finish(self._state, self._writing)
             return
         rested_s = self._clock.monotonic() - self._compacted_s
         is_long = self._state.bytes_since_snapshot >= COMPACT_BYTES
         if rested_s >= self._took_s * _PAUSE_PER_WORK and (is_long or rested_s >= COMPACT_S):
-            self.compact()
+            self._started_s = self._clock.monotonic()
+            self._writing = self._writer.submit(self._state.begin_compaction(self._exchange.snapshot_state(is_raw=True)))
+
+    def _finish(self, state: StateFile, writing: Future[None]) -> None:
+        self._writing = None
+        writing.result()  # raises what went wrong in the thread
+        state.finish_compaction()
+        self._compacted_s = self._clock.monotonic()
+        self._took_s = self._compacted_s - self._started_s
 
     def compact(self) -> None:
+        """Compact now and wait for it: the last word of an orderly end."""
         if self._state is not None:
-            started_s = self._clock.monotonic()
-            self._state.compact(self._exchange.snapshot_state())
-            self._compacted_s = self._clock.monotonic()
-            self._took_s = self._compacted_s - started_s
+            self.wait()
+            self._state.compact(self._exchange.snapshot_state(is_raw=True))
+
+    def wait(self) -> None:
+        """Let a compaction in the thread come to its end; its file is not taken over."""
+        self._writer.shutdown()
+        self._writing = None

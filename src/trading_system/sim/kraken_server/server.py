@@ -103,6 +103,7 @@ class KrakenServer:
         await self._feeds.close()
         await self._runner.cleanup()
         self._unsubscribe()
+        self._keeper.wait()
 
     def advance_to(self, ms: int) -> None:
         """Move market time by hand (speed 0) and publish what happened."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import fcntl
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from trading_system.domain.errors import ConfigError, TradingError
 from trading_system.sim.kraken_server.auth import Credentials, check_credentials, new_credentials
 
 _VERSION: Final = 1
+_PIECE: Final = 500
 
 
 class StateFileDamaged(TradingError):
@@ -56,6 +57,8 @@ class StateFile:
         self._clock = os.open(_clock_path(path), os.O_WRONLY | os.O_CREAT, 0o600)
         self._is_dirty = False
         self._failure: OSError | None = None
+        self._meanwhile: list[bytes] | None = None
+        """Lines appended while a compaction is under way; None when there is none."""
         self.bytes_since_snapshot = 0
 
     @classmethod
@@ -99,16 +102,37 @@ class StateFile:
         os.pwrite(self._clock, b"%020d\n" % market_ms, 0)
 
     def compact(self, snapshot: Mapping[str, Any]) -> None:
-        """Replace the file by its header and `snapshot`, atomically."""
+        """Replace the file by its header and `snapshot`, atomically. See `begin_compaction` for the way that stops nobody."""
+        write = self.begin_compaction(snapshot)
+        write()
+        self.finish_compaction()
+
+    def begin_compaction(self, snapshot: Mapping[str, Any]) -> Callable[[], None]:
+        """Return the long part of a compaction: it writes `snapshot` to a file beside, and may run in a thread.
+
+        What is appended meanwhile goes to the old file as ever, and `finish_compaction` carries it over.
+        """
         self._check()
-        lines = [_header(self._identity, self.credentials), {"kind": "snapshot", "state": snapshot}]
+        lines: list[Mapping[str, Any]] = [_header(self._identity, self.credentials), {"kind": "snapshot", "state": snapshot}]
         if self._preferences is not None:
             lines.append({"kind": "preferences", "record": self._preferences})
-        _replace(self.path, b"".join(_line(line) for line in lines))
+        self._meanwhile = []
+        return lambda: _write_beside(self.path, lines)
+
+    def finish_compaction(self) -> None:
+        """Put the written file, and what was appended meanwhile, in the place of the old one."""
+        self._check()
+        later, self._meanwhile = b"".join(self._meanwhile or ()), None
+        beside = _beside(self.path)
+        if later:
+            with beside.open("ab", buffering=0) as file:
+                _write_all(file.fileno(), later)
+                os.fsync(file.fileno())
+        _move_into_place(beside, self.path)
         os.close(self._fd)
         self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND)
         self._is_dirty = False
-        self.bytes_since_snapshot = 0
+        self.bytes_since_snapshot = len(later)
 
     def close(self) -> None:
         """Sync, unless the disk failed before, and release the file."""
@@ -120,13 +144,13 @@ class StateFile:
     def _write(self, record: Mapping[str, Any]) -> None:
         self._check()
         line = _line(record)
-        view = memoryview(line)
         try:
-            while view:
-                view = view[os.write(self._fd, view) :]
+            _write_all(self._fd, line)
         except OSError as error:
             self._failure = error
             raise
+        if self._meanwhile is not None:
+            self._meanwhile.append(line)
         self._is_dirty = True
         self.bytes_since_snapshot += len(line)
 
@@ -150,8 +174,18 @@ def _locked(path: Path) -> int:
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
-    text = msgspec.json.encode(record)
+    text = _encoded(record)
     return b"%08x " % zlib.crc32(text) + text + b"\n"
+
+
+def _encoded(value: Any) -> bytes:
+    """JSON, long lists piece by piece: one call of the encoder holds up every other thread until it is done."""
+    if isinstance(value, dict):
+        return msgspec.json.encode({name: msgspec.Raw(_encoded(inner)) for name, inner in value.items()})
+    if isinstance(value, list) and len(value) > _PIECE:
+        pieces = (msgspec.json.encode(value[at : at + _PIECE])[1:-1] for at in range(0, len(value), _PIECE))
+        return b"[" + b",".join(pieces) + b"]"
+    return msgspec.json.encode(value)
 
 
 def _header(identity: Mapping[str, str], credentials: Credentials) -> dict[str, Any]:
@@ -161,20 +195,33 @@ def _header(identity: Mapping[str, str], credentials: Credentials) -> dict[str, 
 def _create(path: Path, identity: Mapping[str, str], credentials: Credentials) -> None:
     check_credentials(credentials)
     _clock_path(path).unlink(missing_ok=True)
-    _replace(path, _line(_header(identity, credentials)))
+    _write_beside(path, [_header(identity, credentials)])
+    _move_into_place(_beside(path), path)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside, flush, rename, flush the directory: either the old or the new file is there, whole."""
-    beside = path.with_name(path.name + ".new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _write_beside(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write `records` to the file beside, and flush it."""
+    descriptor = os.open(_beside(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        for record in records:
+            _write_all(descriptor, _line(record))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _move_into_place(beside: Path, path: Path) -> None:
+    """Rename, then flush the directory: either the old or the new file is there, whole."""
     beside.rename(path)
     directory = os.open(path.parent, os.O_RDONLY)
     try:
