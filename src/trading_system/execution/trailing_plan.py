@@ -44,8 +44,8 @@ def trail_multiple(open_r: Decimal, params: PositionParameters) -> Decimal:
 
 
 def watch_first_target(position: Position, targets: Targets, view: MarketView, watch: Watch) -> Watch:
-    """Count consecutive fresh quotes beyond the first target, where no order of ours waits there."""
-    has_order_level = targets.tp1_qty_target > 0 and OrderPurpose.TP1 not in position.progress.skipped
+    """Count consecutive fresh quotes beyond the first target, where no order of ours waits there (a halt takes them away)."""
+    has_order_level = view.allow_take_profits and targets.tp1_qty_target > 0 and OrderPurpose.TP1 not in position.progress.skipped
     if has_order_level or targets.tp1_price is None or view.mark is None or not view.is_fresh or view.quote_at == watch.tp1_quote_at:
         return watch
     passed = (view.mark - targets.tp1_price) * position.direction.sign >= 0
