@@ -8,13 +8,14 @@ import typing
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
 
-_KNOWN: dict[type, tuple[tuple[str, Callable[[Any], Any]], ...]] = {}
+_Field: TypeAlias = tuple[str, Callable[[Any], Any], bool]
+_KNOWN: dict[type, tuple[_Field, ...]] = {}
 
 
 def to_json(value: Any) -> Any:
@@ -23,15 +24,16 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(kind: type[T], data: Mapping[str, Any]) -> T:
-    """Decode what `to_json` made of a `kind`; KeyError names a missing field."""
-    return kind(**{name: decode(data[name]) for name, decode in _decoders(kind)})
+    """Decode what `to_json` made of a `kind`; a missing field takes its default, KeyError names one that has none."""
+    return kind(**{name: decode(data[name]) for name, decode, is_optional in _decoders(kind) if not is_optional or name in data})
 
 
-def _decoders(kind: type) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+def _decoders(kind: type) -> tuple[_Field, ...]:
     known = _KNOWN.get(kind)
     if known is None:
         hints = typing.get_type_hints(kind)
-        known = _KNOWN[kind] = tuple((field.name, _decoder(hints[field.name])) for field in dataclasses.fields(kind))
+        fields = dataclasses.fields(kind)
+        known = _KNOWN[kind] = tuple((f.name, _decoder(hints[f.name]), f.default is not dataclasses.MISSING) for f in fields)
     return known
 
 

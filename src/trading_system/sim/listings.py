@@ -20,6 +20,7 @@ _STATUS = {
     MarketMode.CANCEL_ONLY: TradingStatus.CANCEL_ONLY,
     MarketMode.SUSPENDED: TradingStatus.SUSPENDED,
     MarketMode.DELISTED: TradingStatus.DELISTED,
+    MarketMode.MAINTENANCE: TradingStatus.SUSPENDED,
 }
 
 

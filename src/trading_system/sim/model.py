@@ -12,42 +12,22 @@ from enum import Enum
 from typing import TypeAlias
 
 from trading_system.domain.orders import Side
+from trading_system.sim.account_rows import AccountRow as AccountRow
+from trading_system.sim.account_rows import IsolatedRow as IsolatedRow
+from trading_system.sim.account_rows import LogEntry as LogEntry
+from trading_system.sim.account_rows import PositionRow as PositionRow
+from trading_system.sim.words import DeviationUnit as DeviationUnit
+from trading_system.sim.words import MarketMode as MarketMode
+from trading_system.sim.words import OrderType as OrderType
+from trading_system.sim.words import TriggerSignal as TriggerSignal
 
 
-class MarketMode(Enum):
-    """What a market accepts. Resting orders stay in all of them."""
+@dataclass(frozen=True, slots=True)
+class Trailing:
+    """How a trailing stop follows: its stop price stays this far behind the best price of its signal."""
 
-    ONLINE = "online"
-    POST_ONLY = "post_only"
-    """`post` and trigger orders rest; nothing executes."""
-    CANCEL_ONLY = "cancel_only"
-    SUSPENDED = "suspended"
-    DELISTED = "delisted"
-
-
-class OrderType(Enum):
-    """`.value` is the venue's word, as sent and as listed."""
-
-    LMT = "lmt"
-    POST = "post"
-    IOC = "ioc"
-    FOK = "fok"
-    MKT = "mkt"
-    STP = "stp"
-    TAKE_PROFIT = "take_profit"
-    LIQUIDATION = "liquidation"
-
-    @property
-    def is_trigger(self) -> bool:
-        return self in (OrderType.STP, OrderType.TAKE_PROFIT)
-
-
-class TriggerSignal(Enum):
-    """Which price fires a trigger."""
-
-    MARK = "mark"
-    INDEX = "index"
-    LAST = "last"
+    max_deviation: Decimal
+    unit: DeviationUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +45,9 @@ class SendRequest:
     reduce_only: bool = False
     cli_ord_id: str | None = None
     process_before_ms: int | None = None
+    trailing_deviation: Decimal | None = None
+    trailing_unit: str | None = None
+    """PERCENT or QUOTE_CURRENCY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +64,8 @@ class EditRequest:
     stop_price: Decimal | None = None
     is_absolute: bool = False
     process_before_ms: int | None = None
+    trailing_deviation: Decimal | None = None
+    trailing_unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +94,7 @@ class OrderRow:
     updated_ms: int
     seq: int
     """Price-time priority: order of acceptance."""
+    trailing: Trailing | None = None
 
     @property
     def unfilled(self) -> Decimal:
@@ -126,7 +112,7 @@ class OrderRow:
     @property
     def fires_below(self) -> bool:
         """Triggers only: True when it fires at or below the stop price (trigger_below), else at or above."""
-        return (self.order_type is OrderType.STP) == (self.side is Side.SELL)
+        return (self.order_type is not OrderType.TAKE_PROFIT) == (self.side is Side.SELL)
 
 
 # --- the events inside an answer, oldest first ------------------------------------------------------------------------
@@ -263,89 +249,12 @@ class SimFill:
     price: Decimal
     at_ms: int
     fill_type: str
-    """maker, taker, takerAfterEdit or liquidation."""
+    """maker, taker, takerAfterEdit, liquidation, assignor, unwindBankrupt or settlement."""
     fee_paid: Decimal
     fee_currency: str
     remaining: Decimal
     """Of the order, after this fill."""
     order_type: OrderType
-
-
-@dataclass(frozen=True, slots=True)
-class PositionRow:
-    symbol: str
-    is_long: bool
-    size: Decimal
-    """Unsigned, base units."""
-    entry_price: Decimal
-    opened_ms: int
-    """Time of the latest fill that changed it."""
-    mark_price: Decimal
-    index_price: Decimal
-    unrealized_pnl: Decimal
-    unrealized_funding: Decimal
-    initial_margin: Decimal
-    maintenance_margin: Decimal
-    liquidation_price: Decimal | None
-    """Mark at which equity meets maintenance, other markets standing still; None when no price > 0 does."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRow:
-    """The flex wallet in USD."""
-
-    at_ms: int
-    balance: Decimal
-    """Cash: deposits + realised P&L - fees - funding, exact."""
-    pnl: Decimal
-    unrealized_funding: Decimal
-    initial_margin: Decimal
-    initial_margin_with_orders: Decimal
-    maintenance_margin: Decimal
-
-    @property
-    def total_unrealized(self) -> Decimal:
-        return self.pnl + self.unrealized_funding
-
-    @property
-    def portfolio_value(self) -> Decimal:
-        return self.balance + self.pnl + self.unrealized_funding
-
-    @property
-    def margin_equity(self) -> Decimal:
-        """USD has no haircut, so this equals the portfolio value."""
-        return self.portfolio_value
-
-    @property
-    def available_margin(self) -> Decimal:
-        return self.margin_equity - self.initial_margin_with_orders
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One row of the account log. A trade is two rows: the cash leg (asset usd) and the position leg (asset = market)."""
-
-    entry_id: int
-    booking_uid: str
-    at_ms: int
-    info: str
-    """futures trade, futures liquidation, funding rate change, cross-exchange transfer."""
-    asset: str
-    contract: str | None
-    """Venue symbol, upper case here."""
-    old_balance: Decimal
-    new_balance: Decimal
-    trade_price: Decimal | None = None
-    mark_price: Decimal | None = None
-    realized_pnl: Decimal | None = None
-    fee: Decimal | None = None
-    execution: str | None = None
-    funding_rate: Decimal | None = None
-    """Relative, of the hour."""
-    realized_funding: Decimal | None = None
-    """Signed: positive = received."""
-    old_average_entry_price: Decimal | None = None
-    new_average_entry_price: Decimal | None = None
 
 
 class HistoryKind(Enum):
@@ -473,4 +382,24 @@ class LogFeed:
     entry: LogEntry
 
 
-SimEvent: TypeAlias = OrderFeed | FillFeed | PositionsFeed | BalancesFeed | LogFeed
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An announcement of the venue. `kind`: market, general, new_feature, bug_fix, maintenance, settlement."""
+
+    notification_id: int
+    kind: str
+    priority: str
+    """low, medium or high."""
+    note: str
+    effective_ms: int
+    downtime_minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeFeed:
+    """The list of announcements grew."""
+
+    notice: Notice
+
+
+SimEvent: TypeAlias = OrderFeed | FillFeed | PositionsFeed | BalancesFeed | LogFeed | NoticeFeed

@@ -12,7 +12,7 @@ from trading_system.sim.source import MarketSpec
 
 CLI_ORD_ID_MAX: Final = 100
 _NEEDS_LIMIT: Final = frozenset({OrderType.LMT, OrderType.POST, OrderType.IOC, OrderType.FOK})
-SENDABLE: Final = {kind.value: kind for kind in OrderType if kind is not OrderType.LIQUIDATION}
+SENDABLE: Final = {kind.value: kind for kind in OrderType if not kind.is_forced and kind is not OrderType.TRAILING_STOP}
 
 REJECT_REASON: Final = {
     "marketSuspended": "MARKET_SUSPENDED",
@@ -60,7 +60,7 @@ def find_mode_fault(mode: MarketMode, kind: OrderType) -> str | None:
             return None
         case MarketMode.POST_ONLY:
             return None if kind is OrderType.POST or kind.is_trigger else "marketIsPostOnly"
-        case MarketMode.SUSPENDED:
+        case MarketMode.SUSPENDED | MarketMode.MAINTENANCE:
             return "marketSuspended"
         case MarketMode.CANCEL_ONLY | MarketMode.DELISTED:
             return "marketInactive"

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from trading_system.sim.exchange import SimExchange
+from trading_system.sim.model import Notice
 
 _NAMESPACE = uuid.UUID("5f0c1a52-58a1-4b8e-9a53-6c0f3f1d7f10")
 
@@ -28,18 +29,6 @@ class Preferences:
         self.pnl_currency = dict(record["pnl_currency"])
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """An announcement of the venue, e.g. maintenance."""
-
-    notification_id: int
-    kind: str
-    priority: str
-    note: str
-    effective_ms: int
-    downtime_minutes: int = 0
-
-
 @dataclass(slots=True)
 class Desk:
     """Everything an endpoint may touch."""
@@ -47,7 +36,7 @@ class Desk:
     exchange: SimExchange
     account_uid: str
     preferences: Preferences = field(default_factory=Preferences)
-    notifications: list[Notification] = field(default_factory=list)
+    notifications: list[Notice] = field(default_factory=list)
     on_preferences: Callable[[Preferences], None] = lambda _preferences: None
     """Makes a changed preference durable."""
 

@@ -22,7 +22,7 @@ from trading_system.sim.kraken_server.rows_feed import (
     ticker_message,
     trade_message,
 )
-from trading_system.sim.model import BalancesFeed, FillFeed, LogFeed, OrderFeed, PositionsFeed, SimEvent
+from trading_system.sim.model import BalancesFeed, FillFeed, LogFeed, NoticeFeed, OrderFeed, PositionsFeed, SimEvent
 
 PRODUCT_FEEDS: Final = frozenset({"ticker", "ticker_lite", "trade", "book"})
 PRIVATE_FEEDS: Final = frozenset(
@@ -147,6 +147,9 @@ class FeedHub:
                     is_positions_due = True
                 case BalancesFeed():
                     is_balances_due = True
+                case NoticeFeed():
+                    note = notification_feed_row(event.notice)
+                    self._broadcast("notifications_auth", lambda note=note: {"feed": "notifications_auth", "notifications": [note]})  # type: ignore[misc]
                 case _:
                     assert_never(event)
         if is_positions_due:

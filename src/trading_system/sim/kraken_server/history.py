@@ -30,7 +30,11 @@ _ORDER_TYPES: Final = {
     OrderType.MKT: "IoC",
     OrderType.STP: "Market",
     OrderType.TAKE_PROFIT: "Market",
+    OrderType.TRAILING_STOP: "Market",
     OrderType.LIQUIDATION: "Liquidation",
+    OrderType.ASSIGNMENT: "Assignment",
+    OrderType.UNWIND: "Unwind",
+    OrderType.SETTLEMENT: "unknown",
 }
 _SIGNALS: Final = {TriggerSignal.MARK: "MarkPrice", TriggerSignal.LAST: "LastPrice", TriggerSignal.INDEX: "SpotPrice"}
 

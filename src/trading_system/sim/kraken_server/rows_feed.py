@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from trading_system.domain.market import Instrument
 from trading_system.domain.orders import Side
-from trading_system.sim.kraken_server.desk import Notification
 from trading_system.sim.kraken_server.rows_market import change_percent, ticker_pair
 from trading_system.sim.model import (
     AccountRow,
     BookRows,
     MarketMode,
+    Notice,
     OrderFeed,
     OrderRow,
     OrderType,
@@ -213,7 +213,7 @@ def flex_block(account: AccountRow) -> dict[str, Any]:
     }
 
 
-def notification_feed_row(note: Notification) -> dict[str, Any]:
+def notification_feed_row(note: Notice) -> dict[str, Any]:
     return {
         "id": note.notification_id,
         "type": note.kind,
