@@ -86,8 +86,10 @@ def batch_items(params: Params) -> list[dict[str, Any]]:
 
 
 def batch_order(desk: Desk, params: Params) -> Payload:
-    """Each instruction is judged alone, in order."""
-    return {"batchStatus": [_batch_row(desk, item) for item in batch_items(params)]}
+    """Each instruction is judged alone, in order; the batch's deadline holds for all that have none of their own."""
+    deadline = params.text("processBefore", "ProcessBefore")
+    defaults = {} if deadline is None else {"processBefore": deadline}
+    return {"batchStatus": [_batch_row(desk, defaults | item) for item in batch_items(params)]}
 
 
 def _batch_row(desk: Desk, item: dict[str, Any]) -> dict[str, Any]:
@@ -130,12 +132,18 @@ def _send(desk: Desk, params: Params) -> SendResult:
             size=size,
             limit_price=params.number("limitPrice"),
             stop_price=params.number("stopPrice"),
-            trigger_signal=params.text("triggerSignal"),
+            trigger_signal=_trigger_signal(params),
             reduce_only=params.flag("reduceOnly") or False,
             cli_ord_id=params.text("cliOrdId"),
             process_before_ms=params.time_ms("processBefore"),
         )
     )
+
+
+def _trigger_signal(params: Params) -> str | None:
+    """`spot` is what charts, events and an older published client call the index."""
+    signal = params.text("triggerSignal")
+    return "index" if signal == "spot" else signal
 
 
 def _edit(desk: Desk, params: Params) -> EditResult:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from trading_system.sim.kraken_server import charts, history, rest_orders, rest_private, rest_public
+from trading_system.sim.kraken_server import charts, history, rest_margin, rest_orders, rest_private, rest_public
 from trading_system.sim.kraken_server.auth import Credentials, is_authentic
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.envelope import Answer, RequestRefused, failure, not_found, success
@@ -81,6 +81,8 @@ ROUTES: Final[Mapping[tuple[str, str], Route]] = {
     ("PUT", _V3 + "leveragepreferences"): _private(rest_private.put_leverage_preference, 10),
     ("GET", _V3 + "pnlpreferences"): _private(rest_private.pnl_preferences, 2),
     ("PUT", _V3 + "pnlpreferences"): _private(rest_private.put_pnl_preference, 10),
+    ("GET", _V3 + "initialmargin"): _private(rest_margin.order_margin, 2),
+    ("GET", _V3 + "initialmargin/maxordersize"): _private(rest_margin.max_order_size, 2),
     ("POST", _V3 + "sendorder"): _private(rest_orders.send_order, 10),
     ("POST", _V3 + "editorder"): _private(rest_orders.edit_order, 10),
     ("POST", _V3 + "cancelorder"): _private(rest_orders.cancel_order, 10),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any, Final
 
 from aiohttp import web
@@ -35,13 +36,15 @@ class Address:
     host: str
     port: int
 
+    is_tls: bool = False
+
     @property
     def base_url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"http{'s' if self.is_tls else ''}://{self.host}:{self.port}"
 
     @property
     def ws_url(self) -> str:
-        return f"ws://{self.host}:{self.port}/ws/v1"
+        return f"ws{'s' if self.is_tls else ''}://{self.host}:{self.port}/ws/v1"
 
 
 class KrakenServer:
@@ -56,6 +59,7 @@ class KrakenServer:
         self.address = Address("", 0)
         self.failure: BaseException | None = None
         """What stopped market time (a full disk, a fault in the model); everything is answered with 503 from then on."""
+        self.failed: Final = asyncio.Event()
         self._clock = clock
         self._state = state
         self._keeper = Keeper(exchange, state, clock)
@@ -66,7 +70,7 @@ class KrakenServer:
         self._pump = MarketPump(exchange, clock, speed, self._after_slice)
         self._unsubscribe = exchange.subscribe(self._hub.on_event)
 
-    async def start(self, host: str, port: int, start_task: StartTask) -> None:
+    async def start(self, host: str, port: int, start_task: StartTask, tls: SSLContext | None) -> None:
         self._feeds = FeedServer(self.desk, self._hub, self.credentials, self._clock, start_task)
         app = web.Application(client_max_size=1 << 20)
         app.router.add_get("/ws/v1", self._feeds.handle)
@@ -75,10 +79,10 @@ class KrakenServer:
         app.router.add_route("*", "/{tail:.*}", shell.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        site = web.TCPSite(self._runner, host, port, ssl_context=tls)
         await site.start()
         bound: tuple[str, int] = self._runner.addresses[0][:2]
-        self.address = Address(host, bound[1])
+        self.address = Address(host, bound[1], tls is not None)
         self._pump_task = start_task("market pump", self._pump.run())
         self._pump_task.add_done_callback(self._on_pump_end)
 
@@ -122,6 +126,7 @@ class KrakenServer:
     def _on_pump_end(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.failure = error
+            self.failed.set()
             _LOG.critical("SIM_MARKET_STOPPED error=%r", error, exc_info=error)
 
     def _facts(self) -> dict[str, Any]:
@@ -143,14 +148,16 @@ async def serve(
     clock: Clock,
     state: StateFile | None,
     start_task: StartTask,
+    tls: SSLContext | None = None,
 ) -> KrakenServer:
     """Serve `exchange` until `close`. Port 0 takes a free one (see `address`). ValueError when the secret is no base64 text.
 
     speed: market seconds per process second; 0 = market time moves only by `advance_to`.
+    tls: serve https and wss with it, for clients that speak nothing else.
     state: when given, `exchange` must come from `recovery.resumed` on the same file, so that every command is written before its answer.
     """
     credentials = Credentials(key, secret)
     check_credentials(credentials)
     server = KrakenServer(exchange, credentials, speed, clock, state)
-    await server.start(host, port, start_task)
+    await server.start(host, port, start_task, tls)
     return server
