@@ -31,6 +31,7 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("flatten", "verb_flatten"),
     ("place-missing-stops", "verb_place_missing_stops"),
     ("backtest", "verb_backtest"),
+    ("chart", "verb_chart"),
     ("torture", "verb_torture"),
     ("migrate", "verb_migrate"),
     ("bench", "verb_bench"),
