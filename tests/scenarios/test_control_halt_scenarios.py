@@ -135,6 +135,10 @@ def test_a_halted_daemon_moves_the_stop_toward_profit(tmp_path: Path) -> None:
     run_rig(lambda loop: DaemonRig(loop, tmp_path, prices, [BTC]), scenario)
 
 
+def take_profits_sent(rig: DaemonRig) -> int:
+    return sum(event.order.purpose.is_take_profit for event in rig.events(je.OrderIntended))
+
+
 def test_a_halt_survives_a_restart_and_takes_no_stop_with_it(play: Play) -> None:
     async def scenario(rig: DaemonRig) -> None:
         await two_protected_positions(rig)
@@ -142,6 +146,7 @@ def test_a_halt_survives_a_restart_and_takes_no_stop_with_it(play: Play) -> None
         await rig.until(lambda: not rig.orders("take_profit"), within_s=5)
         stops = {order.order_id for order in rig.orders("stop")}
         (rig.data_dir / "KILL_SWITCH").unlink()
+        sent_before = take_profits_sent(rig)
 
         await rig.restart()
         seen: list[int] = []
@@ -151,6 +156,7 @@ def test_a_halt_survives_a_restart_and_takes_no_stop_with_it(play: Play) -> None
 
         assert rig.live.monitor.mode is Mode.KILL_SWITCH
         assert set(seen) == {0}
+        assert take_profits_sent(rig) == sent_before
         assert {order.order_id for order in rig.orders("stop")} == stops
         assert len(rig.live.positions.held()) == 2
 

@@ -30,6 +30,7 @@ VERBS: Final[tuple[tuple[str, str], ...]] = (
     ("resume", "verb_resume"),
     ("flatten", "verb_flatten"),
     ("place-missing-stops", "verb_place_missing_stops"),
+    ("doctor", "verb_doctor"),
     ("backtest", "verb_backtest"),
     ("chart", "verb_chart"),
     ("torture", "verb_torture"),
