@@ -16,7 +16,6 @@ from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.envelope import Payload, RequestRefused
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.rest_public import known_market
-from trading_system.sim.margin import initial_margin
 
 _ZERO = Decimal(0)
 
@@ -25,8 +24,8 @@ def order_margin(desk: Desk, params: Params) -> Payload:
     """Initial margin that a limit or market order of `size` would add to the account's."""
     symbol, side, size = known_market(desk, params), _side(params), params.required_number("size")
     price = _price(desk, params, symbol, side)
-    levels, cost = _instrument(desk, symbol).margin_levels, _signed_cost(desk, symbol)
-    added = initial_margin(levels, abs(cost + side.sign * size * price)) - initial_margin(levels, abs(cost))
+    instrument, cost = _instrument(desk, symbol), _signed_cost(desk, symbol)
+    added = _margin(instrument, abs(cost + side.sign * size * price)) - _margin(instrument, abs(cost))
     return {"initialMargin": max(_ZERO, added), "price": price}
 
 
@@ -42,7 +41,7 @@ def max_order_size(desk: Desk, params: Params) -> Payload:
 
 def _largest(desk: Desk, symbol: str, side: Side, price: Decimal) -> Decimal:
     instrument, cost, held = _instrument(desk, symbol), _signed_cost(desk, symbol), _signed_size(desk, symbol)
-    room = max(_ZERO, desk.exchange.account().available_margin) + initial_margin(instrument.margin_levels, abs(cost))
+    room = max(_ZERO, desk.exchange.account().available_margin) + _margin(instrument, abs(cost))
     size = (max(_affordable(instrument.margin_levels, room)) - side.sign * cost) / price
     if instrument.position_size_max is not None:
         size = min(size, instrument.position_size_max - side.sign * held)
@@ -56,6 +55,10 @@ def _affordable(levels: tuple[MarginLevel, ...], room: Decimal) -> Iterator[Deci
         notional = room / level.initial
         if notional >= level.notional_from:
             yield notional if above is None else min(notional, above.notional_from)
+
+
+def _margin(instrument: Instrument, notional: Decimal) -> Decimal:
+    return notional * instrument.margin_level(notional).initial
 
 
 def _price(desk: Desk, params: Params, symbol: str, side: Side) -> Decimal:
