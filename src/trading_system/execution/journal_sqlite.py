@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from trading_system.execution.codec import GENESIS, JournalCorrupt
 
@@ -98,7 +98,8 @@ class SqliteMedium:
         if self._connection is None:
             self._connection = self._open()
         try:
-            yield from self._connection.execute("SELECT seq, payload, chain FROM journal WHERE seq >= ? ORDER BY seq", (from_seq,))
+            for row in self._connection.execute("SELECT seq, payload, chain FROM journal WHERE seq >= ? ORDER BY seq", (from_seq,)):
+                yield checked_row(row)
         except sqlite3.DatabaseError as error:
             raise JournalCorrupt(0, f"{self._path.name} is damaged ({error})") from error
 
@@ -114,6 +115,14 @@ class SqliteMedium:
 
     def close(self) -> None:
         self._drop()
+
+
+def checked_row(row: tuple[Any, Any, Any]) -> tuple[int, bytes, bytes]:
+    """The row with the types it was written with; JournalCorrupt otherwise: a flipped bit may turn a blob into a text."""
+    seq, payload, link = row
+    if not isinstance(payload, bytes) or not isinstance(link, bytes):
+        raise JournalCorrupt(seq, "is not stored as bytes")
+    return seq, payload, link
 
 
 def _make_durable(connection: sqlite3.Connection) -> None:

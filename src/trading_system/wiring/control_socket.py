@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +21,6 @@ from trading_system.execution.execution_gateway import Spawn
 from trading_system.live.log_port import Log
 from trading_system.wiring.control_protocol import REQUEST_BYTES_MAX, Answer, Request, decode_request, encode_answer
 
-READ_S: Final = 5.0
-"""A connected client says its line within this."""
-WORK_S: Final = 25.0
-"""Then it is told that the command goes on without it."""
-CLIENTS_MAX: Final = 8
 RETRY_S: Final = 30.0
 _PEER: Final = struct.Struct("3i")
 
@@ -32,10 +28,34 @@ Handle = Callable[[Request, str], Coroutine[Any, Any, Answer]]
 """(request, who asks) → answer. Never raises for what the venue or the disk does."""
 
 
-class ControlSocket:
-    """`serve` runs until it is cancelled. The instance lock is held, so a socket file found here is a dead one."""
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """read_s: a connected client says its line within this. work_s: then it is told that the command goes on without it."""
 
-    def __init__(self, path: Path, handle: Handle, spawn: Spawn, clock: Clock, log: Log) -> None:
+    read_s: float = 5.0
+    work_s: float = 25.0
+    clients_max: int = 8
+
+
+class ControlSocket:
+    """`serve` runs until it is cancelled. The instance lock is held, so a socket file found here is a dead one.
+
+    owner: the user id that may ask; None = the one this process runs as.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        handle: Handle,
+        spawn: Spawn,
+        clock: Clock,
+        log: Log,
+        *,
+        limits: DoorLimits | None = None,
+        owner: int | None = None,
+    ) -> None:
+        self._limits = limits or DoorLimits()
+        self._owner = os.geteuid() if owner is None else owner
         self._path = path
         self._handle = handle
         self._spawn = spawn
@@ -83,7 +103,7 @@ class ControlSocket:
         self._clients += 1
         try:
             writer.write(encode_answer(await self._answer(reader, writer)))
-            async with asyncio.timeout(READ_S):
+            async with asyncio.timeout(self._limits.read_s):
                 await writer.drain()
         except (TimeoutError, OSError):
             return  # the asker went away; what was begun runs to its end
@@ -92,17 +112,17 @@ class ControlSocket:
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answer:
-        if self._clients > CLIENTS_MAX:
+        if self._clients > self._limits.clients_max:
             return Answer("too many questions at once; ask again in a moment")
         pid, uid = peer_of(writer)
-        if uid != os.geteuid():
+        if uid != self._owner:
             self._log.warning(ev.CONTROL_REFUSED, uid=uid, pid=pid)
-            return Answer(f"this daemon belongs to user {os.geteuid()}; ask as that user, not as {uid}")
+            return Answer(f"this daemon belongs to user {self._owner}; ask as that user, not as {uid}")
         try:
-            async with asyncio.timeout(READ_S):
+            async with asyncio.timeout(self._limits.read_s):
                 line = await reader.readuntil(b"\n")
         except TimeoutError:
-            return Answer(f"nothing was asked within {READ_S:g} s")
+            return Answer(f"nothing was asked within {self._limits.read_s:g} s")
         except asyncio.LimitOverrunError:
             return Answer(f"a request is one line of at most {REQUEST_BYTES_MAX} bytes")
         except asyncio.IncompleteReadError:
@@ -117,10 +137,10 @@ class ControlSocket:
         """Perform it as a piece of its own: an asker that goes away or waits no longer abandons the wait, never the work."""
         task = self._spawn(f"command {type(request).__name__}", self._handle(request, who))
         try:
-            async with asyncio.timeout(WORK_S):
+            async with asyncio.timeout(self._limits.work_s):
                 done: Answer | None = await asyncio.shield(task)
         except TimeoutError:
-            return Answer(f"still under way after {WORK_S:g} s; it goes on: look at the log and at `status`")
+            return Answer(f"still under way after {self._limits.work_s:g} s; it goes on: look at the log and at `status`")
         return done if done is not None else Answer("the command failed inside the daemon; the log has its traceback")
 
 

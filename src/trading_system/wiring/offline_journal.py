@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from trading_system.execution.codec import JournalCorrupt, decode_event
 from trading_system.execution.journal import Journal
+from trading_system.execution.journal_sqlite import checked_row
 
 
 class ReadOnlyMedium:
@@ -29,7 +30,8 @@ class ReadOnlyMedium:
 
     def read(self, from_seq: int) -> Iterable[tuple[int, bytes, bytes]]:
         try:
-            yield from self._connection.execute("SELECT seq, payload, chain FROM journal WHERE seq >= ? ORDER BY seq", (from_seq,))
+            for row in self._connection.execute("SELECT seq, payload, chain FROM journal WHERE seq >= ? ORDER BY seq", (from_seq,)):
+                yield checked_row(row)
         except sqlite3.Error as error:
             raise JournalCorrupt(0, f"{self._name} is damaged ({error})") from error
 
