@@ -6,7 +6,7 @@ A request lives on the wire on its own: what was sent arrives, whether or not so
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias, TypeVar, assert_never
@@ -140,6 +140,8 @@ class Read:
     fails: bool = False
     hides: bool = False
     lag_s: float = 0
+    status_word: str | None = None
+    """orders: every one is listed with this word."""
 
 
 @dataclass
@@ -284,7 +286,11 @@ class Wire:
 
     async def open_orders(self) -> tuple[OpenOrder, ...]:
         rule = await self._read("orders")
-        return await self._venue.open_orders() if rule is None else self.past.orders.at(self._ms_ago(rule.lag_s))
+        if rule is None:
+            return await self._venue.open_orders()
+        then = self.past.orders.at(self._ms_ago(rule.lag_s))
+        word = rule.status_word
+        return then if word is None else tuple(replace(order, status_word=word) for order in then)
 
     async def fills(self, since: datetime) -> tuple[Fill, ...]:
         rule = await self._read("fills")
