@@ -77,7 +77,7 @@ async def test_an_order_that_never_arrived_is_dropped_and_not_sent_again() -> No
     rig.venue.verdict = lambda request: "lost"
     await rig.gateway.open_entry(an_approved())
 
-    await rig.steps(4)
+    await rig.steps(20)
     assert rig.state is PositionState.PENDING
     await rig.steps(10)
 
@@ -89,7 +89,7 @@ async def test_an_order_that_appears_after_it_was_given_up_is_protected() -> Non
     rig = a_rig()
     rig.venue.verdict = lambda request: "lost"
     await rig.gateway.open_entry(an_approved())
-    await rig.steps(14)
+    await rig.steps(30)
     assert rig.state is PositionState.CANCELLED
     rig.venue.verdict = lambda request: "ok"
 
@@ -104,7 +104,7 @@ async def test_a_resting_entry_that_appears_after_it_was_given_up_is_cancelled()
     rig = a_rig()
     rig.venue.verdict = lambda request: "lost"
     await rig.gateway.open_entry(an_approved(style=EntryStyle.LIMIT))
-    await rig.steps(14)
+    await rig.steps(30)
     rig.venue.verdict = lambda request: "ok"
     rig.venue.accept(rig.venue.requests[0])
 

@@ -78,7 +78,8 @@ def plan(
     targets = position.targets
     if targets is None or stop_actions:
         return Plan(stop_actions + entry_actions, watch)
-    watch = watch_first_target(position, targets, view, watch)
+    has_first_target = any(order.purpose is OrderPurpose.TP1 for order in orders.values())
+    watch = watch_first_target(position, targets, view, watch, has_order=has_first_target)
     profit_actions, watch = plan_take_profits(position, targets, orders, view, watch, params, now_s)
     trail_actions = plan_trailing(position, targets, _one_stop(orders), view, watch, params)
     return Plan(entry_actions + profit_actions + trail_actions, watch)

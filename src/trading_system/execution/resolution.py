@@ -28,11 +28,12 @@ LOOKS_NEEDED: Final = 2
 class SettleTimes:
     """Market time that must have passed before an absence means anything (process seconds times the pace of the market).
 
-    entry: beyond processBefore; exit: after the intent of a reduce-only order; listing: after the newest news of a live order.
+    entry: beyond processBefore, longer than the venue's lists lag behind what happened (a minute was seen); exit: after the intent
+    of a reduce-only order; listing: after the newest news of a live order.
     gap_s: process seconds between two looks that count as two.
     """
 
-    entry: timedelta = timedelta(seconds=10)
+    entry: timedelta = timedelta(seconds=60)
     exit: timedelta = timedelta(seconds=2)
     listing: timedelta = timedelta(seconds=1)
     gap_s: float = 2.0

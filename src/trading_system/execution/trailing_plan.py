@@ -18,7 +18,6 @@ from trading_system.domain.actions import (
     MoveStop,
     ReachFinalTarget,
 )
-from trading_system.domain.orders import OrderPurpose
 from trading_system.domain.positions import CloseReason, OwnOrder, Position, Targets
 from trading_system.domain.units import Price, Qty, floor_to_step
 from trading_system.execution.position_view import FinalTarget, MarketView, PositionParameters, Watch, is_through, stop_on_tick
@@ -43,10 +42,12 @@ def trail_multiple(open_r: Decimal, params: PositionParameters) -> Decimal:
     return multiple
 
 
-def watch_first_target(position: Position, targets: Targets, view: MarketView, watch: Watch) -> Watch:
-    """Count consecutive fresh quotes beyond the first target, where no order of ours waits there (a halt takes them away)."""
-    has_order_level = view.allow_take_profits and targets.tp1_qty_target > 0 and OrderPurpose.TP1 not in position.progress.skipped
-    if has_order_level or targets.tp1_price is None or view.mark is None or not view.is_fresh or view.quote_at == watch.tp1_quote_at:
+def watch_first_target(position: Position, targets: Targets, view: MarketView, watch: Watch, *, has_order: bool) -> Watch:
+    """Count consecutive fresh quotes beyond the first target, where no order of ours waits there (`has_order`).
+
+    A halt takes such orders away, a market that is past the level when it is to be placed lets none come to be.
+    """
+    if has_order or targets.tp1_price is None or view.mark is None or not view.is_fresh or view.quote_at == watch.tp1_quote_at:
         return watch
     passed = (view.mark - targets.tp1_price) * position.direction.sign >= 0
     count = watch.tp1_passed + 1 if passed else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -30,6 +31,7 @@ from trading_system.execution.venue_reads import StreakCounter, Streaks
 PID = a_position_id()
 ENTRY, STOP = ClientOrderId(f"ts-{PID}-en-1"), ClientOrderId(f"ts-{PID}-sl-1")
 NOTHING = Streaks()
+TIMES = SettleTimes(entry=timedelta(seconds=10))
 
 
 def a_look(s: float, orders: tuple[OpenOrder, ...] = (), positions: tuple[VenuePosition, ...] = ()) -> Looks:
@@ -37,7 +39,7 @@ def a_look(s: float, orders: tuple[OpenOrder, ...] = (), positions: tuple[VenueP
 
 
 def resolved(state: LedgerState, look: Looks, memory: Streaks = NOTHING, statuses: tuple[OrderStatus, ...] | None = ()) -> Resolution:
-    return resolve_orders(state, look, statuses, memory, SettleTimes(), look.at)
+    return resolve_orders(state, look, statuses, memory, TIMES, look.at)
 
 
 def over_looks(state: LedgerState, *looks: Looks) -> list[list[ev.JournalEvent]]:
@@ -72,6 +74,10 @@ def listed(key: ClientOrderId, venue_id: str = "", qty: str = "10", filled: str 
         at(1),
         "entered_book",
     )
+
+
+def test_by_default_absence_counts_only_after_the_longest_lag_of_the_venues_lists() -> None:
+    assert SettleTimes().entry >= timedelta(seconds=60)
 
 
 def test_an_unknown_entry_is_dropped_only_after_two_complete_looks_well_past_its_deadline() -> None:
