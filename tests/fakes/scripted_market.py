@@ -14,7 +14,10 @@ START_MS = 1_788_739_200_000  # 2026-09-07 00:00 UTC, a Monday
 STEP_MS = 1_000
 
 
-def a_market(symbol: str = "PF_XBTUSD", *, tick: str = "1", step: str = "0.0001", position_max: str = "1200") -> MarketSpec:
+def a_market(
+    symbol: str = "PF_XBTUSD", *, tick: str = "1", step: str = "0.0001", position_max: str = "1200", funding: str = "0"
+) -> MarketSpec:
+    """funding: relative hourly rate that longs pay, whatever the premium says."""
     return MarketSpec(
         symbol=symbol,
         tick=Decimal(tick),
@@ -27,6 +30,7 @@ def a_market(symbol: str = "PF_XBTUSD", *, tick: str = "1", step: str = "0.0001"
         depth_usd=5_000_000.0,
         volume_usd_24h=500_000_000.0,
         category="Layer 1",
+        funding_base_hourly=Decimal(funding),
     )
 
 
