@@ -212,7 +212,8 @@ async def test_wallet_positions_funding_and_ledger_tell_one_story() -> None:
     server.advance_to(START_MS + 2 * 3_600_000 + 5_000)  # the first hour sets the rate of the second
     paid = await client.fetch_funding_history(BTC)
     await client.create_order(BTC, "market", "sell", 0.1, None, {"reduceOnly": True})
-    ledger = await client.fetch_ledger(limit=50)
+    cash = [row for row in await client.fetch_ledger(limit=50) if row["info"]["asset"] == "usd"]
+    newest = max(cash, key=lambda row: int(row["id"]))
     balance = (await client.fetch_balance())["USD"]["total"]
     history = await client.fetch_positions_history([BTC])
     positions = await client.fetch_positions()
@@ -221,6 +222,6 @@ async def test_wallet_positions_funding_and_ledger_tell_one_story() -> None:
 
     assert crossed == "cross"
     assert [row["amount"] for row in paid] == [pytest.approx(-0.8, rel=0.01)]
-    assert ledger[-1]["after"] == pytest.approx(balance)
+    assert newest["after"] == pytest.approx(balance)
     assert len(history) == 1
     assert positions == []
