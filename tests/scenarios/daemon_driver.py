@@ -96,7 +96,7 @@ class World:
         self.exchange.subscribe(self.past.on_event)
         steps = {symbol: self.exchange.spec(symbol).size_step for symbol in self.exchange.symbols()}
         self.checkers = Checkers(self.exchange.watch, self, steps, lambda symbol: None)
-        self.content = DiskModel()
+        self.content = DiskModel() if scenario.journal is None else scenario.journal.crash()
         self.disk_error: Exception | None = None
         self.log = Notebook(self.clock)
         self.alarms = Alarms()
@@ -106,7 +106,7 @@ class World:
         self._rules = counted(scenario.wire)
         self._later: list[tuple[float, Callable[[], object]]] = []
         self._acts = sorted(scenario.acts, key=lambda at: at.s)
-        self._told_seq = 0
+        self._told_seq = sum(1 for _ in self.content.read(1))
         self._start_at_s: float | None = scenario.start_s
         self._down_s = 5.0
         self.lives = 0
@@ -298,6 +298,7 @@ class World:
             self.naked_s,
             self.lives,
             tuple(self.answers),
+            self.content,
         )
         if broken:
             told = [f"{v.rule} {v.symbol} {(v.at_ms - START_MS) / 1000:.0f} s: {v.text}" for v in broken]

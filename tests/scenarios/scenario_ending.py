@@ -15,6 +15,7 @@ from trading_system.domain.positions import Position
 from trading_system.domain.symbols import Symbol, to_venue
 from trading_system.domain.units import ZERO
 from trading_system.execution.journal import Journal
+from trading_system.execution.journal_memory import DiskModel
 from trading_system.execution.order_ids import parse_client_order_id
 from trading_system.torture.venue_log import Cancelled, Edited, Executed, Sent, VenueRecord, WatchedExchange, is_stop
 
@@ -39,6 +40,8 @@ class Ending:
     """How often the daemon was started."""
     answers: tuple[str, ...]
     """What the operator's orders were answered; "" = done."""
+    content: DiskModel
+    """The journal as it lies on the disk."""
 
     # --- the venue ---
 

@@ -16,6 +16,7 @@ from trading_system.domain.orders import Direction, Side
 from trading_system.domain.protocols import Clock, Strategy, StrategyCosts
 from trading_system.domain.signals import Decision, Emitted, GateResult, GateState, Ladder, NoSignal, Regime, Signal
 from trading_system.domain.symbols import Symbol, to_venue
+from trading_system.execution.journal_memory import DiskModel
 from trading_system.sim.margin_schedule import MarginClass
 from trading_system.sim.model import CancelRequest, MarketMode, SendRequest
 from trading_system.sim.source import MarketSpec, PricePoint
@@ -93,6 +94,8 @@ class Scenario:
     settings: Mapping[str, Any] = field(default_factory=dict)
     specs: Mapping[Symbol, MarketSpec] = field(default_factory=dict)
     strategy: Callable[[], Strategy] | None = None
+    journal: DiskModel | None = None
+    """What an earlier life left on the disk (`Ending.content`)."""
     in_peace: bool = True
     tolerates: Sequence[str] = ()
     """Rules (P1 …) that this scenario may break on purpose, each with its reason at the place."""
@@ -229,7 +232,12 @@ class Path15m:
     def history(self, market: int, timeframe: Timeframe) -> Sequence[Bar]:
         price = self._script[self._symbols[market]][0][1]
         opens = range(START_MS - 400 * timeframe.ms, START_MS, timeframe.ms)
-        return [Bar(open_ms, price, price * 1.001, price * 0.999, price, 400.0) for open_ms in opens]
+        bars: list[Bar] = []
+        for open_ms in opens:
+            # every market moves alike, so that they are one cluster; the last bar ends at the price of the script
+            shift = ((open_ms // timeframe.ms) * 7919 % 13 - 6) / 6 * 0.0005 if open_ms + timeframe.ms < START_MS else 0.0
+            bars.append(Bar(open_ms, price, price * 1.001, price * 0.999, price * (1 + shift), 400.0))
+        return bars
 
     def bind(self, direction_of: Callable[[int], int]) -> None:
         """The path does not care about positions."""
