@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 
 from fakes.scripted_market import START_MS, ScriptedMarket, a_market
 from trading_system.config.settings import Settings
+from trading_system.domain.account import VenuePosition
+from trading_system.domain.errors import ReadFailed
 from trading_system.domain.events import JournalEvent, SessionStarted
-from trading_system.domain.market import Bar, Timeframe
+from trading_system.domain.market import Bar, Instrument, Timeframe
 from trading_system.domain.orders import Direction
 from trading_system.domain.protocols import StrategyCosts
 from trading_system.domain.signals import Decision, Emitted, GateResult, GateState, Ladder, NoSignal, Regime, Signal
@@ -118,6 +120,24 @@ class AlertList:
         self.sent.append((kind, text))
 
 
+class ShakyVenue(SimVenue):
+    """The venue, unless the rig says that it is away or never answers."""
+
+    def __init__(self, rig: DaemonRig) -> None:
+        super().__init__(rig.exchange)
+        self._rig = rig
+
+    async def instruments(self) -> tuple[Instrument, ...]:
+        if self._rig.venue_down:
+            raise ReadFailed("the venue is down")
+        return await super().instruments()
+
+    async def positions(self) -> tuple[VenuePosition, ...]:
+        if self._rig.venue_down:
+            raise ReadFailed("the venue is down")
+        return await super().positions()
+
+
 class DaemonRig:
     """prices: per venue symbol, {seconds after the start: price from then on}. The exchange's clock follows the loop."""
 
@@ -126,6 +146,7 @@ class DaemonRig:
         self.data_dir = data_dir
         self.exchange = SimExchange(ScriptedMarket(prices, [a_market(symbol) for symbol in prices]))
         self.exchange.advance_to(START_MS)
+        self.venue_down = False
         self.strategy = LongOnce(normalise(symbol) for symbol in longs)
         self.log, self.alerts = LineLog(), AlertList()
         self.disk = DiskModel()
@@ -137,7 +158,7 @@ class DaemonRig:
         journal = Journal(self.disk)
         journal.begin_session(SessionStarted(self.clock.now(), "paper", "sim", "test", "0", "hash", 0))
         supervisor = Supervisor(self.clock, self.log, on_fatal=lambda name, error: self.live.note_task_death(name, error))
-        self._venue = SimVenue(self.exchange)
+        self._venue = ShakyVenue(self)
         self.control = InProcessControl()
         settings = Settings()
         venue = self._venue
@@ -165,6 +186,16 @@ class DaemonRig:
             assert not self._task.done(), self._task
             await self.clock.sleep(0.1)
         return self.clock.monotonic() - began
+
+    def hang(self) -> asyncio.Event:
+        """From now on whoever protects is stuck, until the event is set."""
+        released = asyncio.Event()
+
+        async def stuck() -> None:
+            await released.wait()
+
+        self.live.protect = stuck  # type: ignore[method-assign]
+        return released
 
     async def restart(self) -> None:
         """A clean stop, then the next process."""

@@ -42,6 +42,9 @@ class SqliteMedium:
         return self._path
 
     def _open(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            # made here with its rights: SQLite gives -wal and -shm those of the file as it finds it
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
         try:
             _make_durable(connection)
