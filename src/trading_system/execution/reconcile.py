@@ -214,8 +214,23 @@ class _Comparison:
         for position_id in reversed(self.state.closed):
             position = self.state.positions[position_id]
             if position.symbol == venue.symbol:
-                return position.direction is venue.direction and venue.qty <= position.tally.entered
+                return (
+                    position.direction is venue.direction
+                    and venue.qty <= position.tally.entered
+                    and not self._was_opened_since(position, venue)
+                )
         return False
+
+    def _was_opened_since(self, closed: Position, venue: VenuePosition) -> bool:
+        """True when a fill of nobody we know, later than our close, explains the position: then it is no lagging snapshot."""
+        ended = closed.tally.last_fill_at
+        return any(
+            fill.symbol == venue.symbol
+            and fill.side is venue.direction.entry_side
+            and fill.fill_id not in self.state.fill_position
+            and (ended is None or fill.at > ended)
+            for fill in self.state.fills.values()
+        )
 
     def _adoption(self, position_id: PositionId, venue: VenuePosition, market: MarketFacts, evidence: str) -> Adopt:
         stop = self._best_stop(position_id, venue, market)

@@ -177,7 +177,14 @@ def _keep(position: Position, own: list[OwnOrder], covered: Decimal, view: Marke
         wanted = newest.trigger_price  # moving it there would fire it; being through it is judged elsewhere
     elif (wanted - newest.trigger_price) * position.direction.sign < 0:
         wanted = newest.trigger_price  # never away from profit
-    if newest.remaining == needed and newest.trigger_price == wanted:
+    size = needed if needed >= newest.remaining or _venue_agrees(position, view) else newest.remaining
+    if newest.remaining == size and newest.trigger_price == wanted:
         return ()
     why = "stop to the wanted price" if newest.trigger_price != wanted else "size follows the position"
-    return (MoveStop(position.position_id, newest.client_order_id, Qty(needed), wanted, why),)
+    return (MoveStop(position.position_id, newest.client_order_id, Qty(size), wanted, why),)
+
+
+def _venue_agrees(position: Position, view: MarketView) -> bool:
+    """A stop that is too large is harmless (it is reduce-only), one that is too small is not: so it shrinks only when the venue
+    itself lists no more than the books do. A lost feed message may hide a fill that is already there."""
+    return view.venue_qty is not None and view.venue_qty <= position.qty

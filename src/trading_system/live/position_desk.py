@@ -12,20 +12,22 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from trading_system.data.market_registry import MarketRegistry
-from trading_system.domain.actions import Action, BeginClose, FinishClose
+from trading_system.domain.actions import Action, BeginClose, FinishClose, PlaceTakeProfit
 from trading_system.domain.market import Instrument, Ticker, TradingStatus
 from trading_system.domain.orders import PositionId
 from trading_system.domain.positions import Position
 from trading_system.domain.protocols import Clock
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import ZERO, Qty
-from trading_system.execution.execution_gateway import ActionReport, ExecutionGateway
+from trading_system.execution.execution_gateway import ActionReport, ExecutionGateway, Spawn
 from trading_system.execution.position_manager import plan
 from trading_system.execution.position_view import NEW_WATCH, MarketView, PositionParameters, Watch
 from trading_system.execution.registry import PositionRegistry
 from trading_system.live.quotes import QuoteBook
 from trading_system.live.volatility import VolatilityBook
 
+_WAIT_S: Final = 1.0
+"""Process seconds one round of work waits for its slowest position."""
 _ROUNDS_MAX: Final = 6
 """A plan's outcome may ask for the next plan at once (entry complete → targets → orders); a runaway is cut here."""
 
@@ -67,15 +69,22 @@ class Work:
 class PositionDesk:
     """One per process, owned by the loop."""
 
-    def __init__(self, parameters: PositionParameters) -> None:
+    def __init__(self, parameters: PositionParameters, spawn: Spawn) -> None:
+        """spawn: starts work that goes on when nobody waits for it any more (the supervisor's `detach`)."""
+        self._spawn = spawn
         self.parameters: Final = parameters
         self.holding: VenueHolding | None = None
         self.take_profits_allowed = True
         self._watches: dict[PositionId, Watch] = {}
         self._busy: set[PositionId] = set()
+        self._finished: list[Work] = []
+        """Done since the last call of `work`."""
 
     async def work(self, host: DeskHost) -> tuple[Work, ...]:
-        """Plan every active position and perform what the plans say; positions side by side, one position in order."""
+        """Plan every active position and start what the plans say; positions side by side, one position in order.
+
+        Returns what was finished since the last call; an order without an answer is waited for in the background.
+        """
         active = host.positions.active()
         self._forget_closed(active)
         due: list[tuple[Position, tuple[Action, ...]]] = []
@@ -84,16 +93,15 @@ class PositionDesk:
                 actions = self._plan(host, position)
                 if actions:
                     due.append((position, actions))
-        if not due:
-            return ()
-        done: list[Work] = []
-        if len(due) == 1:
-            await self._perform(host, *due[0], done)
-        else:
-            async with asyncio.TaskGroup() as group:
-                for position, actions in due:
-                    group.create_task(self._perform(host, position, actions, done))
-        return tuple(done)
+        tasks = []
+        for position, actions in due:
+            self._busy.add(position.position_id)
+            tasks.append(self._spawn(f"work on {position.position_id}", self._perform(host, position, actions)))
+        if tasks:
+            # an answer that does not come must hold up neither another position nor the next look: the work itself goes on
+            await asyncio.wait(tasks, timeout=_WAIT_S)
+        finished, self._finished = tuple(self._finished), []
+        return finished
 
     def naked_since_s(self, position_id: PositionId) -> float | None:
         """Since when (process seconds) the plans have seen this position without full cover."""
@@ -103,14 +111,17 @@ class PositionDesk:
         """After a resume the levels a halt took away are placed again at once, without their usual wait."""
         self._watches = {key: replace(watch, take_profit_tried=()) for key, watch in self._watches.items()}
 
-    async def _perform(self, host: DeskHost, position: Position, actions: tuple[Action, ...], done: list[Work]) -> None:
+    async def _perform(self, host: DeskHost, position: Position, actions: tuple[Action, ...]) -> None:
+        """Do what the plan says, plan again on what came of it, until nothing is left to do."""
         position_id = position.position_id
-        self._busy.add(position_id)
         try:
             for _ in range(_ROUNDS_MAX):
                 for action in actions:
-                    report = await host.gateway.perform(action)
-                    done.append(Work(position, action, report))
+                    if isinstance(action, PlaceTakeProfit):
+                        # a profit target without an answer must not keep the same position's stop waiting
+                        self._spawn(f"{action.purpose.value} of {position_id}", self._act(host, position, action))
+                    else:
+                        await self._act(host, position, action)
                 current = host.positions.get(position_id)
                 if current is None or not current.state.is_active:
                     return
@@ -119,6 +130,10 @@ class PositionDesk:
                     return
         finally:
             self._busy.discard(position_id)
+
+    async def _act(self, host: DeskHost, position: Position, action: Action) -> None:
+        report = await host.gateway.perform(action)
+        self._finished.append(Work(position, action, report))
 
     def _plan(self, host: DeskHost, position: Position) -> tuple[Action, ...]:
         view = self.view(host, position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -50,10 +50,11 @@ async def read_private(host: ReadHost, *, fills_since: datetime, with_snapshot: 
     started, at = host.clock.monotonic(), host.clock.now()
     failures: list[str] = []
 
-    async def guarded(what: str, read: Awaitable[T]) -> T | None:
+    async def guarded(what: str, read: Callable[[], Awaitable[T]]) -> T | None:
+        # the call is made here: a task cancelled before its first step must not leave a call nobody awaited
         try:
             async with asyncio.timeout(deadline_s):
-                return await read
+                return await read()
         except ReadFailed as error:
             failures.append(f"{what}: {error}")
         except TimeoutError:
@@ -61,10 +62,10 @@ async def read_private(host: ReadHost, *, fills_since: datetime, with_snapshot: 
         return None
 
     async with asyncio.TaskGroup() as group:
-        positions = group.create_task(guarded("positions", host.account.positions()))
-        orders = group.create_task(guarded("open_orders", host.account.open_orders()))
-        fills = group.create_task(guarded("fills", host.account.fills(fills_since)))
-        snapshot = group.create_task(guarded("snapshot", host.account.snapshot())) if with_snapshot else None
+        positions = group.create_task(guarded("positions", host.account.positions))
+        orders = group.create_task(guarded("open_orders", host.account.open_orders))
+        fills = group.create_task(guarded("fills", lambda: host.account.fills(fills_since)))
+        snapshot = group.create_task(guarded("snapshot", host.account.snapshot)) if with_snapshot else None
     return PrivateReads(
         started_s=started,
         finished_s=host.clock.monotonic(),

@@ -100,7 +100,7 @@ def assemble(
         journal=journal,
         positions=PositionRegistry(journal.state),
         gateway=ExecutionGateway(ports.orders, journal, clock, ports.spawn),
-        desk=PositionDesk(p.position_parameters(settings)),
+        desk=PositionDesk(p.position_parameters(settings), ports.spawn),
         books=AccountBooks(journal, ports.account, clock, reconcile_rules(settings)),
         naked_meter=NakedMeter(clock.monotonic(), NakedLimits(float(protection.naked_s_max), float(protection.startup_grace_s))),
         markets=markets,

@@ -1,9 +1,8 @@
-"""Plans for one position: pure, from facts to actions."""
+"""Plans for one position: its stop, its entry, its targets; pure, from facts to actions."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,6 @@ from execution_builders import (
     D,
     a_fill,
     a_plan,
-    a_position_id,
     a_view,
     an_order,
     at,
@@ -24,73 +22,29 @@ from execution_builders import (
     protected_events,
     stop_events,
 )
+from execution_plan_cases import ENTRY, PARAMS, PID, STOP, TARGETS, actions, after_tp1, complete, planned
 from trading_system.domain import events as ev
 from trading_system.domain.actions import (
     AbandonEntry,
-    Action,
     ActivateBreakEven,
     ActivateTrailing,
     BeginClose,
     CancelOrder,
     ClosePartial,
-    CloseStep,
     CompleteEntry,
-    FinishClose,
     MoveStop,
     PlaceStop,
     PlaceTakeProfit,
     ReachFinalTarget,
     RetryEntry,
 )
-from trading_system.domain.errors import ConfigError
-from trading_system.domain.orders import ClientOrderId, Direction, EntryStyle, OrderPurpose, PositionId, VenueOrderId
-from trading_system.domain.positions import CloseReason, EndReason, Lineage, OrderState, Targets
+from trading_system.domain.orders import Direction, EntryStyle, OrderPurpose, PositionId
+from trading_system.domain.positions import CloseReason, EndReason, Lineage
 from trading_system.domain.units import Price, Qty
 from trading_system.execution.ledger import LedgerState
-from trading_system.execution.position_manager import Plan, plan
-from trading_system.execution.position_view import NEW_WATCH, FinalTarget, MarketView, PositionParameters, Watch
+from trading_system.execution.position_view import FinalTarget, Watch
 from trading_system.execution.stop_plan import emergency_stop
 from trading_system.execution.take_profit_plan import compute_targets
-
-PID = a_position_id()
-ENTRY, STOP, TP1 = (ClientOrderId(f"ts-{PID}-{word}-1") for word in ("en", "sl", "tp1"))
-PARAMS = PositionParameters()
-TARGETS = Targets(Qty(D(10)), Qty(D(4)), Qty(D(4)), Price(D(105)), Price(D("112.5")))
-
-
-def planned(
-    state: LedgerState, view: MarketView | None = None, watch: Watch = NEW_WATCH, params: PositionParameters = PARAMS, s: float = 10
-) -> Plan:
-    position = state.active_on(BTC)
-    assert position is not None
-    return plan(state, position, a_view() if view is None else view, watch, params, now=at(s), now_s=s)
-
-
-def actions(state: LedgerState, view: MarketView | None = None, watch: Watch = NEW_WATCH, **kwargs: Any) -> tuple[Action, ...]:
-    return planned(state, view, watch, **kwargs).actions
-
-
-def complete(*more: ev.JournalEvent, direction: Direction = Direction.LONG) -> LedgerState:
-    """Protected, entry complete, both take-profits resting."""
-    side = direction.sign
-    targets = replace(TARGETS, tp1_price=Price(D(100) + 5 * side), tp2_price=Price(D(100) + D("12.5") * side))
-    tp1 = an_order(OrderPurpose.TP1, qty="4", direction=direction, limit_price=targets.tp1_price)
-    tp2 = an_order(OrderPurpose.TP2, qty="4", direction=direction, limit_price=targets.tp2_price)
-    return ledger(
-        *protected_events(direction=direction),
-        ev.EntryCompleted(at(3), PID, targets, "filled"),
-        ev.OrderIntended(at(3), tp1),
-        placed(OrderPurpose.TP1),
-        ev.OrderIntended(at(3), tp2),
-        placed(OrderPurpose.TP2),
-        *more,
-    )
-
-
-def after_tp1(*more: ev.JournalEvent) -> LedgerState:
-    shrunk = (ev.AmendIntended(at(6), STOP, Qty(D(6)), Price(D(95)), "size"), ev.AmendConfirmed(at(6), STOP, Qty(D(6)), Price(D(95))))
-    return complete(booked(a_fill("f2", "4", OrderPurpose.TP1, "105", seconds=5), OrderPurpose.TP1), *shrunk, *more)
-
 
 # --- stops ----------------------------------------------------------------------------------------------------------
 
@@ -110,7 +64,15 @@ def test_the_stop_grows_with_the_position() -> None:
 def test_the_stop_shrinks_with_the_position() -> None:
     state = complete(booked(a_fill("f2", "4", OrderPurpose.TP1, "105", seconds=5), OrderPurpose.TP1))
 
-    assert MoveStop(PID, STOP, Qty(D(6)), Price(D(95)), "size follows the position") in actions(state, a_view("103"))
+    seen = a_view("103", venue_qty=Qty(D(6)))
+    assert MoveStop(PID, STOP, Qty(D(6)), Price(D(95)), "size follows the position") in actions(state, seen)
+
+
+@pytest.mark.parametrize("venue_qty", [None, Qty(D(10))])
+def test_a_stop_is_not_cut_on_the_books_alone_while_the_venue_may_hold_more(venue_qty: Qty | None) -> None:
+    state = complete(booked(a_fill("f2", "4", OrderPurpose.TP1, "105", seconds=5), OrderPurpose.TP1))
+
+    assert not any(isinstance(action, MoveStop) for action in actions(state, a_view("103", venue_qty=venue_qty)))
 
 
 def test_a_stop_whose_fate_is_unknown_is_waited_for_a_moment_then_another_is_placed() -> None:
@@ -391,132 +353,3 @@ def test_nothing_trails_below_the_least_volatility() -> None:
 def test_the_final_target_does_what_is_configured(target: FinalTarget, kinds: list[type]) -> None:
     found = actions(complete(), a_view("115"), params=replace(PARAMS, final_target=target))
     assert [type(a) for a in found] == kinds
-
-
-# --- through the stop, closing, the end -----------------------------------------------------------------------------
-
-
-def test_a_stop_that_did_not_act_for_ten_seconds_closes_the_position() -> None:
-    state = complete()
-    beyond = a_view("94", venue_qty=Qty(D(10)), venue_read_s=19.0)
-    first = planned(state, beyond, s=10)
-
-    assert not any(isinstance(a, BeginClose) for a in actions(state, beyond, first.watch, s=19))
-    assert any(isinstance(a, BeginClose) for a in actions(state, beyond, first.watch, s=20))
-    unread = replace(beyond, venue_read_s=9.0)
-    assert not any(isinstance(a, BeginClose) for a in actions(state, unread, first.watch, s=20))
-    closed_market = replace(beyond, is_open=False)
-    assert not any(isinstance(a, BeginClose) for a in actions(state, closed_market, first.watch, s=20))
-
-
-def closing(*more: ev.JournalEvent) -> LedgerState:
-    return ledger(*protected_events(), ev.CloseRequested(at(4), PID, CloseReason.OPERATOR, "asked"), *more)
-
-
-def close_order(attempt: int, filled: bool = False) -> tuple[ev.JournalEvent, ...]:
-    order = an_order(OrderPurpose.CLOSE, attempt, limit_price=None)
-    return (
-        ev.OrderIntended(at(5), order),
-        placed(OrderPurpose.CLOSE, attempt),
-        ev.OrderEnded(at(6), order.client_order_id, EndReason.GONE, Qty(D(0)), "no fill"),
-    )
-
-
-def test_closing_starts_at_the_market_and_widens_step_by_step() -> None:
-    limits = []
-    events: list[ev.JournalEvent] = []
-    for attempt in range(1, 6):
-        (step,) = actions(closing(*events), a_view("96"))
-        assert isinstance(step, CloseStep)
-        limits.append(step.limit_price)
-        events += close_order(attempt)
-    assert limits == [None, D("94.0"), D("92.0"), D("88.0"), D("88.0")]
-
-
-def test_the_next_step_waits_for_the_outcome_of_the_last_and_two_seconds() -> None:
-    pending = closing(ev.OrderIntended(at(5), an_order(OrderPurpose.CLOSE, limit_price=None)))
-    assert actions(pending) == ()
-
-    first = planned(closing(), s=10)
-    state = closing(*close_order(1))
-    assert actions(state, watch=first.watch, s=11) == ()
-    assert [type(a) for a in actions(state, watch=first.watch, s=12)] == [CloseStep]
-
-
-def test_what_a_fired_stop_left_gets_a_stop_first_and_is_closed_on() -> None:
-    left = closing(
-        booked(a_fill("f5", "7", OrderPurpose.STOP, "95"), OrderPurpose.STOP),
-        ev.OrderEnded(at(6), STOP, EndReason.TRIGGERED, Qty(D(7)), "x"),
-    )
-
-    found = actions(left, a_view("94"))
-
-    assert [type(a) for a in found] == [PlaceStop, CloseStep]
-
-
-@pytest.mark.parametrize("view", [a_view(is_open=False), a_view(venue_qty=Qty(D(0)), venue_read_s=9.0)])
-def test_a_market_that_is_shut_or_a_position_not_listed_any_more_is_not_hammered(view: MarketView) -> None:
-    assert actions(closing(), view) == ()
-
-
-def test_a_position_that_is_out_by_its_fills_is_booked_as_closed() -> None:
-    state = complete(booked(a_fill("f5", "10", OrderPurpose.STOP, "95"), OrderPurpose.STOP))
-
-    assert actions(state) == (FinishClose(PID, CloseReason.STOP, "fill f5"),)
-
-
-def test_a_position_that_is_out_waits_for_the_rest_of_its_entry() -> None:
-    plan_, intended, _ = entry_events()
-    state = ledger(plan_, intended, booked(a_fill("f1", "4")), booked(a_fill("f2", "4", None), None))
-    order = state.orders[ENTRY]
-    assert order.state is OrderState.LIVE
-
-    assert not any(isinstance(a, FinishClose) for a in actions(state))
-
-
-def test_a_position_that_needs_a_human_is_left_alone() -> None:
-    state = complete(ev.PositionQuarantined(at(9), PID, "venue lists short 3"))
-    assert actions(state, a_view("90"), s=1000) == ()
-
-
-def test_a_plan_with_nothing_to_do_keeps_its_memory_as_it_is() -> None:
-    state = complete()
-    first = planned(state)
-    again = planned(state, watch=first.watch)
-
-    assert again.actions == ()
-    assert again.watch is first.watch
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"trail_ladder": ((D(0), D(1)), (D(3), D(2)))},
-        {"trail_ladder": ((D(1), D(2)),)},
-        {"close_widths": ()},
-        {"stop_retry_s": 90.0},
-    ],
-)
-def test_figures_that_contradict_each_other_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
-        replace(PARAMS, **change)
-
-
-def test_a_foreign_stop_counts_and_is_never_touched() -> None:
-    adopted = replace(a_plan("10"), position_id=PositionId("BTC-A20251121081500"), lineage=Lineage.ADOPTED, take_profits=())
-    foreign = replace(
-        an_order(OrderPurpose.STOP, qty="10"),
-        client_order_id=ClientOrderId("venue:v77"),
-        position_id=adopted.position_id,
-        state=OrderState.LIVE,
-        venue_order_id=VenueOrderId("v77"),
-        is_foreign=True,
-        attempt=0,
-    )
-    state = ledger(
-        ev.PositionAdopted(at(1), adopted, Price(D(100)), "listed"),
-        ev.StopAdopted(at(1), foreign, "an existing stop protects it"),
-        ev.EntryCompleted(at(2), adopted.position_id, Targets(Qty(D(10)), Qty(D(0)), Qty(D(0))), "adopted"),
-    )
-
-    assert actions(state) == ()
