@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fakes.scripted_market import START_MS, ScriptedMarket, a_market
 from trading_system.config.settings import Settings
-from trading_system.domain.account import VenuePosition
+from trading_system.domain.account import AccountFlow, VenuePosition
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.events import JournalEvent, SessionStarted
 from trading_system.domain.market import Bar, Instrument, Timeframe
@@ -132,6 +133,9 @@ class ShakyVenue(SimVenue):
             raise ReadFailed("the venue is down")
         return await super().instruments()
 
+    async def flows(self, since: datetime) -> tuple[AccountFlow, ...]:
+        return () if self._rig.hide_flows else await super().flows(since)
+
     async def positions(self) -> tuple[VenuePosition, ...]:
         if self._rig.venue_down:
             raise ReadFailed("the venue is down")
@@ -139,19 +143,34 @@ class ShakyVenue(SimVenue):
 
 
 class DaemonRig:
-    """prices: per venue symbol, {seconds after the start: price from then on}. The exchange's clock follows the loop."""
+    """prices: per venue symbol, {seconds after the start: price from then on}. The exchange's clock follows the loop.
 
-    def __init__(self, loop: VirtualLoop, data_dir: Path, prices: Mapping[str, Mapping[int, float]], longs: Iterable[str]) -> None:
+    past: what the journal holds before the first start.
+    """
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        data_dir: Path,
+        prices: Mapping[str, Mapping[int, float]],
+        longs: Iterable[str],
+        past: Iterable[JournalEvent] = (),
+    ) -> None:
         self.clock = LoopClock(loop, from_ms(START_MS))
         self.data_dir = data_dir
         self.exchange = SimExchange(ScriptedMarket(prices, [a_market(symbol) for symbol in prices]))
         self.exchange.advance_to(START_MS)
         self.venue_down = False
+        self.hide_flows = False
+        """The account log tells nothing of money that moved."""
         self.strategy = LongOnce(normalise(symbol) for symbol in longs)
         self.log, self.alerts = LineLog(), AlertList()
         self.disk = DiskModel()
         self._loop = loop
         self._pump = loop.create_task(self._follow_time())
+        earlier = Journal(self.disk)
+        for event in past:
+            earlier.record(event)
         self._boot()
 
     def _boot(self) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fakes.daemon_rig import DaemonRig, run_rig
+from fakes.scripted_market import START_MS
 from trading_system.domain import events as je
 from trading_system.domain.modes import Mode
 from trading_system.domain.symbols import normalise
+from trading_system.domain.units import from_ms
+from trading_system.live.losses import LOSS_STATE_KEY
+from trading_system.risk.loss_limits import start_tracking
+from trading_system.risk.loss_state import EquityReading, encode_loss_state
 from trading_system.wiring.control_protocol import (
     FlattenOrder,
     HaltOrder,
@@ -278,3 +285,48 @@ def test_questions_are_answered_with_the_figures_of_now(play: Play) -> None:
         assert universe["eligible"] == 3
 
     play(scenario)
+
+
+def a_past_with_high_water(equity: str) -> tuple[je.JournalEvent, ...]:
+    """A journal that saw a higher equity before the start."""
+    at = from_ms(START_MS)
+    state = start_tracking(EquityReading(at, Decimal(10_000), Decimal(10_000), Decimal(0)))
+    state = replace(state, high_water=replace(state.high_water, equity=Decimal(equity)))
+    return (je.SessionStarted(at, "paper", "sim", "test", "0", "hash", 1), je.StateNoted(at, LOSS_STATE_KEY, encode_loss_state(state)))
+
+
+def test_a_drawdown_halts_and_only_a_rebase_with_a_reason_lifts_it(tmp_path: Path) -> None:
+    async def scenario(rig: DaemonRig) -> None:
+        await rig.until(lambda: rig.live.monitor.mode is Mode.KILL_SWITCH, within_s=120)
+
+        plain = await rig.tell(ResumeOrder("I accept the loss"))
+        done = await rig.tell(ResumeOrder("I accept the loss", rebase_high_water=True))
+
+        assert "--rebase-high-water" in plain.error
+        assert (done.error, done.facts["state"]) == ("", "NORMAL")
+        await rig.clock.sleep(300)
+        assert (await rig.tell(StatusQuery())).facts["drawdown"] == "0"
+        await rig.restart()
+        await rig.until(lambda: rig.live.cycle >= 2, within_s=200)
+        assert rig.live.monitor.mode is Mode.NORMAL
+
+    run_rig(lambda loop: DaemonRig(loop, tmp_path, FLAT, [], past=a_past_with_high_water("12000")), scenario)
+
+
+def test_an_unexplained_balance_step_waits_for_a_human_to_say_what_it_was(tmp_path: Path) -> None:
+    async def scenario(rig: DaemonRig) -> None:
+        await rig.until(lambda: rig.live.cycle >= 1, within_s=120)
+        rig.hide_flows = True
+        rig.exchange.deposit(Decimal(2_000))
+        await rig.until(lambda: rig.live.monitor.mode is Mode.DEGRADED, within_s=400)
+
+        unexplained = await rig.tell(ResumeOrder("no idea"))
+        assert unexplained.facts["state"] == "DEGRADED"
+        explained = await rig.tell(ResumeOrder("that was me", step_was="flow"))
+
+        assert (explained.error, explained.facts["state"]) == ("", "NORMAL")
+        await rig.clock.sleep(300)
+        status = (await rig.tell(StatusQuery())).facts
+        assert (status["state"], Decimal(status["day_pnl_usd"])) == ("NORMAL", 0)
+
+    run_rig(lambda loop: DaemonRig(loop, tmp_path, FLAT, []), scenario)

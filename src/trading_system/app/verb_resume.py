@@ -15,6 +15,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_operator_options(parser)
     parser.add_argument("--reason", required=True, metavar="TEXT", help="for the journal and the alert")
     parser.add_argument("--rebase-high-water", action="store_true", help="accept the drawdown: count it from today's equity on")
+    parser.add_argument(
+        "--balance-step",
+        choices=("flow", "pnl"),
+        default="",
+        help="explain an unexplained balance step: money in or out, or profit and loss",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         return fail("resume", "a reason is required", ExitCode.USAGE)
     data_dir = data_dir_of(args)
     try:
-        answer = ask(data_dir, ResumeOrder(args.reason, args.rebase_high_water))
+        answer = ask(data_dir, ResumeOrder(args.reason, args.rebase_high_water, args.balance_step))
     except DaemonAway as away:
         return fail("resume", str(away)) if away.holder is not None else _while_down(args, data_dir)
     if not answer.is_ok:
@@ -44,6 +50,8 @@ def _while_down(args: argparse.Namespace, data_dir: Path) -> int:
     from trading_system.wiring.offline_commands import resume_offline
     from trading_system.wiring.parameters import safety_rules
 
+    if args.balance_step:
+        return fail("resume", "--balance-step needs the running daemon: it knows what the balance is now")
     rules = safety_rules(load_from(args).settings)
     try:
         mode = resume_offline(data_dir, rules, WallClock(), reason=args.reason, rebase=args.rebase_high_water, who=who_asks())

@@ -14,7 +14,7 @@ from trading_system.domain.account import AccountFlow, AccountSnapshot
 from trading_system.domain.events import StateNoted
 from trading_system.domain.positions import Position
 from trading_system.risk.limits import RiskLimits
-from trading_system.risk.loss_limits import apply_flow, is_usable, observe, rebase_high_water, standing_of
+from trading_system.risk.loss_limits import accept_step, apply_flow, is_usable, observe, rebase_high_water, standing_of
 from trading_system.risk.loss_state import (
     EquityReading,
     LossEvent,
@@ -97,6 +97,15 @@ class LossBook:
             return False
         self._state = rebase_high_water(self._state, reading)
         self.standing = standing_of(self._state, snapshot.portfolio_value, self._limits.losses)
+        self._save(now, is_important=True)
+        return True
+
+    def accept_step(self, *, as_external_flow: bool, now: datetime) -> bool:
+        """A human explained the unexplained balance step: money moved in or out, or it was profit and loss. False when there is none."""
+        if self._state is None or self.standing is None or self._state.step == 0:
+            return False
+        self._state = accept_step(self._state, as_external_flow=as_external_flow)
+        self.standing = standing_of(self._state, self.standing.equity, self._limits.losses)
         self._save(now, is_important=True)
         return True
 

@@ -47,6 +47,7 @@ from trading_system.wiring.universe_report import report_market, report_universe
 
 OPERATOR: Final = "operator"
 """`by` of a halt that a human ordered."""
+STEP_WORDS: Final = ("", "flow", "pnl")
 
 
 class Commands:
@@ -141,13 +142,18 @@ class Commands:
         view = live.account_view
         if order.rebase_high_water and (view.snapshot is None or not view.is_fresh(live.clock.monotonic())):
             return Answer("the account was not read in the last minutes: there is no equity to rebase the high-water mark on")
+        if order.step_was not in STEP_WORDS:
+            return Answer(f"step_was must be one of {', '.join(word for word in STEP_WORDS if word)}")
         try:
-            note = je.DecisionNoted(live.clock.now(), "operator_resume", live.monitor.mode.value, f"{who}: {reason}")
+            said = f"{who}: {reason}" + (f" (the balance step was {order.step_was})" if order.step_was else "")
+            note = je.DecisionNoted(live.clock.now(), "operator_resume", live.monitor.mode.value, said)
             live.journal.record(note)
         except JournalFailed as error:
             return Answer(f"the journal cannot be written ({error}): nothing is resumed")
         if order.rebase_high_water and view.snapshot is not None:
             live.losses.rebase_high_water(view.snapshot, live.positions_booked_pnl(), live.clock.now())
+        if order.step_was:
+            live.losses.accept_step(as_external_flow=order.step_was == "flow", now=live.clock.now())
         verdicts = live.monitor.judge(measure(live.health_facts(), live.venue_health, live.risk_limits))
         before = live.monitor.mode
         try:

@@ -46,8 +46,11 @@ class HaltOrder:
 
 @dataclass(frozen=True, slots=True)
 class ResumeOrder:
+    """step_was: what an unexplained balance step was: "" = not said, `flow` (money moved in or out) or `pnl`."""
+
     reason: str
     rebase_high_water: bool = False
+    step_was: str = ""
 
 
 @dataclass(frozen=True, slots=True)
