@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from trading_system.domain import log_events as ev
 from trading_system.domain.errors import ReadFailed
+from trading_system.domain.events import DecisionNoted
 from trading_system.domain.intents import EntryDecision, EntryIntent
 from trading_system.domain.market import Timeframe
 from trading_system.domain.modes import Mode
@@ -80,6 +81,7 @@ class LiveTrading(Components):
         except Exception as error:
             self.log.error(ev.PHASE_FAILED, phase=name, why=repr(error), exc_info=error)  # noqa: TRY400 - one logger method, the error is given
             self.venue_health.note_error()
+            self.note_exception(f"phase {name}", error)
         report.failed_phases.append(name)
         return None
 
@@ -159,6 +161,11 @@ class LiveTrading(Components):
         if self.monitor.state.halt is not None:
             self._tell.halted(self.monitor.state.halt, before)
         return True
+
+    def note_exception(self, where: str, error: BaseException | None) -> None:
+        """Something nobody expected went wrong and work goes on: written down and told, so that no dead feature stays unseen."""
+        self.journal.record(DecisionNoted(self.clock.now(), "exception", where, repr(error)), durable=False, protective=True)
+        self._tell.failed(where, error)
 
     def note_task_death(self, name: str, error: BaseException | None) -> None:
         """A task that must not die died: nothing is opened any more, protection goes on."""

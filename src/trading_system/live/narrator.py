@@ -304,6 +304,11 @@ class Narrator:
         text = f"{line}: {record.reason} (by {record.by}). Entries are off, stops stay on the venue. Look, then: resume"
         self._alerts.alert(kind, text, urgent=True)
 
+    def failed(self, where: str, error: BaseException | None) -> None:
+        """An exception that reached a phase or a task; the caller logs its traceback. Repeats are held back per place."""
+        text = f"{where} failed: {error!r}. It is tried again, protection goes on; the log has the traceback"
+        self._alerts.alert("EXCEPTION", text, symbol=where, urgent=False)
+
     # --- the cycle --------------------------------------------------------------------------------------------------
 
     def cycle(self, report: CycleReport, finished_s: float) -> None:

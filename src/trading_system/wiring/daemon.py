@@ -55,6 +55,7 @@ class Daemon:
     def __init__(self, live: LiveTrading, supervisor: Supervisor, say: Say, rules: LiveRules) -> None:
         self.live = live
         self.supervisor = supervisor
+        supervisor.on_death = lambda name, error: live.note_exception(f"task {name}", error)
         self.protection = ProtectionLoop(rules.protection_poll_s)
         self._say = say
         self.rules = rules

@@ -42,6 +42,8 @@ class Supervisor:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self.deaths: Counter[str] = Counter()
+        self.on_death: Callable[[str, BaseException | None], None] | None = None
+        """Told of every death, whatever follows; set by whoever can alert a human."""
 
     def start(self, name: str, make: Callable[[], Awaitable[None]], on_death: OnDeath = OnDeath.RESTART) -> None:
         """Run `make()` for ever under `name`."""
@@ -60,6 +62,7 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - task boundary: nobody awaits this, so it is logged and counted here
             self.deaths[name] += 1
             self._log.error(ev.TASK_FAILED, task=name, deaths=self.deaths[name], error=repr(error), exc_info=error)
+            self._tell(name, error)
             return None
 
     async def _watch(self, name: str, make: Callable[[], Awaitable[None]], on_death: OnDeath) -> None:
@@ -75,6 +78,7 @@ class Supervisor:
                 return
             self.deaths[name] += 1
             self._log.error(ev.TASK_FAILED, task=name, deaths=self.deaths[name], error=repr(error), exc_info=error)
+            self._tell(name, error)
             if on_death is not OnDeath.RESTART:
                 self._on_fatal(name, error)
                 return
@@ -82,6 +86,10 @@ class Supervisor:
                 wait_s = 1.0
             await self._clock.sleep(wait_s)
             wait_s = min(wait_s * 2, 30.0)
+
+    def _tell(self, name: str, error: BaseException | None) -> None:
+        if self.on_death is not None:
+            self.on_death(name, error)
 
     @property
     def alive(self) -> tuple[str, ...]:
