@@ -48,3 +48,33 @@ def test_a_read_loses_its_list_but_stays_a_success() -> None:
 def test_a_fault_that_does_not_exist_is_refused_with_what_does(row: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         fault_of(row)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "right"),
+    [
+        ("count", 0, "from 1"),
+        ("count", True, "from 1"),
+        ("count", 1.5, "from 1"),
+        ("skip", -1, "from 0"),
+        ("probability", 0, "above 0"),
+        ("probability", 1.1, "at most 1"),
+        ("probability", "often", "at most 1"),
+        ("delay_s", -1, "seconds"),
+        ("seed", "x", "whole number"),
+        ("path", 5, "text"),
+    ],
+)
+def test_a_figure_that_makes_no_sense_is_refused_with_what_would(field: str, value: object, right: str) -> None:
+    with pytest.raises(ValueError, match=rf"{field} .*{right}"):
+        fault_of({"kind": "delayed", field: value})
+
+
+def test_a_fault_with_a_probability_strikes_the_same_requests_for_the_same_seed() -> None:
+    def struck(seed: int) -> list[bool]:
+        faults = Faults()
+        faults.add(fault_of({"kind": "unavailable", "path": "fills", "probability": 0.25, "count": None, "seed": seed}))
+        return [faults.take("/v3/fills") is not None for _ in range(400)]
+
+    assert struck(1) == struck(1) != struck(2)
+    assert 70 <= sum(struck(1)) <= 130

@@ -6,11 +6,14 @@ The trap it avoids: an exchange that always answers teaches a client nothing abo
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
 from trading_system.sim.kraken_server.envelope import Answer
+from trading_system.sim.rng import SeededRandom, seeded
 
 _LISTS: Final = ("openPositions", "openOrders", "fills", "orders", "accounts", "tickers", "instruments", "logs", "elements", "candles")
 _STATUSES: Final = ("sendStatus", "editStatus", "cancelStatus")
@@ -62,38 +65,61 @@ class Fault:
 
     kind: FaultKind
     path: str = ""
-    count: int = 1
+    count: int | None = 1
+    """None = without end."""
     skip: int = 0
     delay_s: float = 0.0
+    probability: float = 1.0
+    """Of each request that could be struck, with dice of its own: the same seed strikes the same requests."""
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A fault that may still come."""
+
+    fault: Fault
+    left: int | None
+    skip: int
+    dice: SeededRandom
+
+    def spares(self) -> bool:
+        """Let this request of its path pass without looking further."""
+        self.skip -= 1
+        return self.skip >= 0
+
+    def strikes(self) -> bool:
+        """Throw the dice for a request of its path."""
+        if self.fault.probability < 1 and self.dice.random() >= self.fault.probability:
+            return False
+        if self.left is not None:
+            self.left -= 1
+        return True
 
 
 class Faults:
     """The faults still to come and how many came."""
 
     def __init__(self) -> None:
-        self._waiting: list[Fault] = []
+        self._waiting: list[_Waiting] = []
         self.struck: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> None:
-        self._waiting.append(fault)
+        self._waiting.append(_Waiting(fault, fault.count, fault.skip, seeded("wire fault", fault.kind.value, fault.path, fault.seed)))
 
     def clear(self) -> None:
         self._waiting.clear()
 
     def take(self, path: str) -> Fault | None:
-        """The fault of this request, or None. The first match counts; the others wait."""
-        for place, fault in enumerate(self._waiting):
-            if not path.endswith(fault.path):
-                continue
-            if fault.skip > 0:
-                self._waiting[place] = replace(fault, skip=fault.skip - 1)
+        """The fault of this request, or None. The first of its path counts, unless its dice are against it; the others wait."""
+        for waiting in [one for one in self._waiting if path.endswith(one.fault.path)]:
+            if waiting.spares():
                 return None
-            if fault.count > 1:
-                self._waiting[place] = replace(fault, count=fault.count - 1)
-            else:
-                del self._waiting[place]
-            self.struck[fault.kind.value] += 1
-            return fault
+            if waiting.strikes():
+                if waiting.left == 0:
+                    self._waiting.remove(waiting)
+                self.struck[waiting.fault.kind.value] += 1
+                return waiting.fault
         return None
 
 
@@ -140,14 +166,37 @@ def _changed(kind: FaultKind, payload: dict[str, Any]) -> dict[str, Any]:
             return payload
 
 
-def fault_of(row: dict[str, Any]) -> Fault:
-    """A fault from its JSON form; ValueError or TypeError when it is none."""
-    known = {"kind", "path", "count", "skip", "delay_s"}
+_FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
+    "path": ("a text", lambda value: isinstance(value, str)),
+    "count": ("a whole number from 1, or null for without end", lambda value: value is None or _is_whole(value, 1)),
+    "skip": ("a whole number from 0", lambda value: _is_whole(value, 0)),
+    "delay_s": ("seconds from 0 to 3600", lambda value: _is_number(value) and 0 <= value <= 3600),
+    "probability": ("above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1),
+    "seed": ("a whole number", lambda value: _is_whole(value, None)),
+}
+
+
+def fault_of(row: Mapping[str, Any]) -> Fault:
+    """A fault from its JSON or YAML form; ValueError says what is wrong with it and what would be right."""
+    known = {"kind", *_FIELDS}
     if unknown := row.keys() - known:
         raise ValueError(f"unknown fields {sorted(unknown)}; known are {sorted(known)}")
     kinds = ", ".join(kind.value for kind in FaultKind)
     if row.get("kind") not in {kind.value for kind in FaultKind}:
         raise ValueError(f"unknown kind {row.get('kind')!r}; known are {kinds}")
-    return Fault(
-        FaultKind(row["kind"]), str(row.get("path", "")), int(row.get("count", 1)), int(row.get("skip", 0)), float(row.get("delay_s", 0))
-    )
+    for name, (right, is_right) in _FIELDS.items():
+        if name in row and not is_right(row[name]):
+            raise ValueError(f"{name} {row[name]!r}: must be {right}")
+    given = {name: row[name] for name in _FIELDS if name in row}
+    for name in ("delay_s", "probability"):
+        if name in given:
+            given[name] = float(given[name])
+    return Fault(FaultKind(row["kind"]), **given)
+
+
+def _is_whole(value: object, least: int | None) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and (least is None or value >= least)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
