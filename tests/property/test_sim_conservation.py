@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from decimal import Decimal
@@ -16,14 +17,26 @@ from trading_system.domain.orders import Side
 from trading_system.sim.codec import to_json
 from trading_system.sim.model import CancelRequest, EditRequest, FillFeed, MarketMode, OrderFeed
 from trading_system.sim.position import apply_fill
+from trading_system.sim.variants import ExchangeVariants, LiquidationStyle, MarginRule
 
 TICK = {BTC: D(100), DOGE: D("0.001")}
 MID = {BTC: D(80_000), DOGE: D("0.1")}
 UNIT = {BTC: D("0.05"), DOGE: D(20_000)}
+LEVERAGE_MAX = {BTC: D(50), DOGE: D(20)}
 
+USUAL = ExchangeVariants()
+STRICT = ExchangeVariants(
+    liquidation=LiquidationStyle.FULL, liquidation_fee=D("0.02"), assignment_depth=D(0), margin_rule=MarginRule.MARGINAL,
+    accepts_trailing_stops=False, price_collar=D("0.01"), small_orders_max=1, market_orders_max=3, reduce_only_trigger_needs_position=True,
+    dead_man_spares_triggers=True, ioc_rest_is_told=False, mark_average_ms=1, maker_protection_ms=100,
+)  # fmt: skip
+GENEROUS = ExchangeVariants(
+    liquidation_fee=D(0), partial_share=D("0.1"), partial_from_usd=D(0), price_collar=None, has_fee_tiers=False, maker_protection_ms=1,
+    maker_protection_markets=1,
+)  # fmt: skip
 orders = st.tuples(
     st.just("send"),
-    st.sampled_from(["lmt", "post", "ioc", "fok", "mkt", "stp", "take_profit"]),
+    st.sampled_from(["lmt", "post", "ioc", "fok", "mkt", "stp", "take_profit", "trailing_stop"]),
     st.sampled_from(["buy", "sell"]),
     st.sampled_from([BTC, DOGE]),
     st.integers(1, 8),  # size in units
@@ -36,13 +49,18 @@ others = st.one_of(
     st.tuples(st.just("edit"), st.integers(0, 20), st.integers(1, 8), st.integers(-12, 12)),
     st.tuples(st.just("cancel"), st.integers(0, 20)),
     st.tuples(st.just("mode"), st.sampled_from([MarketMode.ONLINE] * 6 + list(MarketMode)[1:4])),
+    st.tuples(st.just("leverage"), st.sampled_from([BTC, DOGE]), st.sampled_from([None, 2, 5, 10, 50])),
+    st.tuples(st.just("settle"), st.sampled_from([BTC, DOGE])),
 )
 scripts = st.lists(st.one_of(orders, orders, moves, moves, others), min_size=12, max_size=60)
 
 
-def play(script: list[tuple[Any, ...]]) -> Venue:
+DEPOSIT = D(3_000)
+
+
+def play(script: list[tuple[Any, ...]], variants: ExchangeVariants = USUAL) -> Venue:
     """Run a script, checking after every step."""
-    venue = Venue(ScriptedPath(), deposit_usd=D(3_000))
+    venue = Venue(ScriptedPath(), deposit_usd=DEPOSIT, variants=variants)
     for step in script:
         act(venue, step)
         check_now(venue)
@@ -54,11 +72,16 @@ def act(venue: Venue, step: tuple[Any, ...]) -> None:
     match step:
         case ("send", kind, side, symbol, units, ticks, reduce_only, signal):
             price = str(MID[symbol] + ticks * TICK[symbol])
-            needs_limit = kind in ("lmt", "post", "ioc", "fok")
-            more = {"limit_price": price} if needs_limit else {"stop_price": price, "trigger_signal": signal} if kind != "mkt" else {}
+            more: dict[str, Any] = {}
+            if kind in ("lmt", "post", "ioc", "fok"):
+                more = {"limit_price": price}
+            elif kind == "trailing_stop":
+                more = {"trailing_deviation": D(abs(ticks) + 1), "trailing_unit": "PERCENT", "trigger_signal": signal}
+            elif kind != "mkt":
+                more = {"stop_price": price, "trigger_signal": signal}
             before = venue.position(symbol)
             venue.send(kind, side, str(units * UNIT[symbol]), symbol, reduce_only=reduce_only, **more)
-            if reduce_only and kind not in ("stp", "take_profit"):
+            if reduce_only and kind not in ("stp", "take_profit", "trailing_stop"):
                 after = venue.position(symbol)
                 assert abs(after) <= abs(before)
                 assert after * before >= 0
@@ -72,8 +95,18 @@ def act(venue: Venue, step: tuple[Any, ...]) -> None:
             venue.exchange.edit(EditRequest(order.order_id, size=units * UNIT[order.symbol], limit_price=limit, stop_price=stop))
         case ("cancel", which) if resting:
             venue.exchange.cancel(CancelRequest(resting[which % len(resting)].order_id))
-        case ("mode", mode):
+        case ("mode", mode) if venue.exchange.mode(BTC) is not MarketMode.DELISTED:
             venue.exchange.set_mode(BTC, mode)
+        case ("leverage", symbol, leverage):
+            before = to_json(venue.exchange.positions())
+            if not venue.exchange.set_leverage(symbol, None if leverage is None else min(D(leverage), LEVERAGE_MAX[symbol])):
+                assert to_json(venue.exchange.positions()) == before
+        case ("deposit", amount):
+            venue.exchange.deposit(D(amount))
+        case ("settle", symbol):
+            venue.exchange.set_mode(symbol, MarketMode.DELISTED)
+            assert venue.position(symbol) == 0
+            assert not [order for order in venue.exchange.open_orders() if order.symbol == symbol]
 
 
 def check_now(venue: Venue) -> None:
@@ -85,8 +118,11 @@ def check_now(venue: Venue) -> None:
         assert not book.bids or not book.asks or book.bids[0][0] < book.asks[0][0]
         assert all(size > 0 for _, size in (*book.bids, *book.asks))
     account = exchange.account()
-    if not exchange.positions():
-        assert account.balance >= 0
+    assert account.margin_equity >= 0
+    assert account.cross_equity >= 0
+    assert all(row.equity >= row.maintenance_margin for row in account.isolated)
+    own = sum((row.maintenance_margin for row in account.isolated), D(0))
+    assert account.cross_equity >= account.maintenance_margin - own
     for order in exchange.open_orders():
         assert 0 <= order.filled < order.quantity
         if order.reduce_only and not order.is_trigger:
@@ -97,7 +133,10 @@ def check_books(venue: Venue) -> None:
     exchange = venue.exchange
     size: dict[str, Decimal] = defaultdict(Decimal)
     cost: dict[str, Decimal] = defaultdict(Decimal)
-    cash = D(3_000)
+    added = [row.new_balance - row.old_balance for row in exchange.account_log() if row.info == "cross-exchange transfer"]
+    deposited = sum(added, D(0))
+    assert deposited == DEPOSIT + 1_000 * (len(added) - 1)
+    cash = deposited - sum((entry.liquidation_fee or D(0) for entry in exchange.account_log()), D(0))
     per_order: dict[str, Decimal] = defaultdict(Decimal)
     for fill in exchange.executions():
         signed = fill.size * fill.side.sign
@@ -109,9 +148,12 @@ def check_books(venue: Venue) -> None:
     assert exchange.account().balance == cash
     assert {row.symbol: (row.size if row.is_long else -row.size) for row in exchange.positions()} == {s: q for s, q in size.items() if q}
     # with open cost added back, money is exactly deposits + trade cash flows - fees + funding
-    flows = sum((-fill.size * fill.side.sign * fill.price - fill.fee_paid for fill in exchange.executions()), D(3_000))
+    flows = sum((-fill.size * fill.side.sign * fill.price - fill.fee_paid for fill in exchange.executions()), deposited)
     funding = sum((entry.realized_funding or D(0) for entry in exchange.account_log()), D(0))
-    assert exchange.account().balance - sum(cost.values(), D(0)) == flows + funding
+    penalties = sum((entry.liquidation_fee or D(0) for entry in exchange.account_log()), D(0))
+    assert exchange.account().balance - sum(cost.values(), D(0)) == flows + funding - penalties
+    for entry, after in zip(cash_rows := [row for row in exchange.account_log() if row.asset == "usd"], cash_rows[1:], strict=False):
+        assert entry.new_balance == after.old_balance
     seen: dict[str, Decimal] = {}
     for event in venue.events:
         if isinstance(event, OrderFeed):
@@ -129,6 +171,7 @@ def test_money_positions_and_books_are_conserved_under_any_order_flow(script: li
 @given(scripts)
 def test_the_same_script_gives_the_same_events_and_the_command_log_rebuilds_it(script: list[tuple[Any, ...]]) -> None:
     one, other = play(script), play(script)
+    assert one.exchange.snapshot_state() == other.exchange.snapshot_state()
     assert [to_json(event) for event in one.events] == [to_json(event) for event in other.events]
 
     path = ScriptedPath()
@@ -140,6 +183,21 @@ def test_the_same_script_gives_the_same_events_and_the_command_log_rebuilds_it(s
     assert [to_json(row) for row in rebuilt.executions()] == [to_json(row) for row in one.exchange.executions()]
     assert rebuilt.account() == one.exchange.account()
     assert rebuilt.open_orders() == one.exchange.open_orders()
+
+    path = ScriptedPath()
+    path.script = list(one.path.script)
+    restored = Venue(path, deposit_usd=D(0)).exchange
+    restored.restore_state(json.loads(json.dumps(one.exchange.snapshot_state())))
+    for exchange in (one.exchange, restored):
+        exchange.advance_to(exchange.now_ms + 5_000_000)
+    assert restored.account() == one.exchange.account()
+    assert restored.positions() == one.exchange.positions()
+
+
+@pytest.mark.parametrize("variants", [STRICT, GENEROUS], ids=["strict", "generous"])
+def test_the_books_hold_under_every_reading_of_the_open_points(variants: ExchangeVariants) -> None:
+    for seed in range(6):
+        check_books(play(a_long_script(seed), variants))
 
 
 @settings(max_examples=60, deadline=None)
@@ -175,7 +233,10 @@ def a_long_script(seed: int) -> list[tuple[Any, ...]]:
     rng = random.Random(seed)
     script: list[tuple[Any, ...]] = []
     for _ in range(150):
-        kind, signal = rng.choice(["lmt", "lmt", "post", "ioc", "fok", "mkt", "stp", "take_profit"]), rng.choice(["mark", "last", "index"])
+        kind, signal = (
+            rng.choice(["lmt", "lmt", "post", "ioc", "fok", "mkt", "stp", "take_profit", "trailing_stop"]),
+            rng.choice(["mark", "last", "index"]),
+        )
         send = (
             "send",
             kind,
@@ -189,7 +250,10 @@ def a_long_script(seed: int) -> list[tuple[Any, ...]]:
         move = ("move", rng.randint(0, 1), rng.randint(-15, 15), rng.random() < 0.5, rng.randint(1, 2_000))
         edit = ("edit", rng.randint(0, 20), rng.randint(1, 8), rng.randint(-12, 12))
         modes = ("mode", rng.choice([MarketMode.ONLINE] * 4 + list(MarketMode)[1:4]))
-        script.append(rng.choices([send, move, edit, ("cancel", rng.randint(0, 20)), modes], [40, 40, 8, 6, 6])[0])
+        leverage = ("leverage", rng.choice([BTC, DOGE]), rng.choice([None, None, 2, 5, 10, 50]))
+        settle = ("settle", DOGE)
+        choices = [send, move, edit, ("cancel", rng.randint(0, 20)), modes, leverage, settle, ("deposit", 1_000)]
+        script.append(rng.choices(choices, [40, 40, 8, 6, 6, 6, 0.3, 3])[0])
     return script
 
 
@@ -198,4 +262,12 @@ def test_long_random_days_conserve_money_too(seed: int) -> None:
     venue = play(a_long_script(seed))
 
     check_books(venue)
-    assert len(venue.exchange.executions()) > 20
+    assert len(venue.exchange.executions()) > 10
+
+
+def test_the_long_days_together_reach_every_kind_of_fill() -> None:
+    unwound = ExchangeVariants(assignment_depth=D("0.0001"))
+
+    kinds = {fill.fill_type for seed in range(12) for fill in play(a_long_script(seed), unwound).exchange.executions()}
+
+    assert kinds >= {"maker", "taker", "takerAfterEdit", "liquidation", "assignor", "unwindBankrupt", "settlement"}

@@ -18,47 +18,42 @@ from trading_system.sim.model import ExecutionEvent, MarketMode, OrderFeed, Orde
 from trading_system.sim.open_orders import OpenOrders
 from trading_system.sim.source import PricePoint
 from trading_system.sim.tape import Tape
+from trading_system.sim.trailing import followed
 from trading_system.sim.triggers import has_fired, level_on_the_way
 
 IOC_FAILED: Final = "ioc_order_failed_because_it_would_not_be_executed"
 POST_FAILED: Final = "post_order_failed_because_it_would_filled"
 NOT_REDUCING: Final = "would_not_reduce_position"
+NO_MARGIN: Final = "not_enough_margin"
 _STEPS_MAX: Final = 10_000  # per point; every step ends or shrinks an order
 
 
 @dataclass(frozen=True, slots=True)
-class Fees:
-    """Fractions of notional."""
-
-    maker: Decimal
-    taker: Decimal
-
-
-@dataclass(frozen=True, slots=True)
 class TakerPlan:
-    """What a taker would get now. `hits_own`: one of our own orders stands in its way."""
+    """What a taker would get now. `hits_own`: one of our own orders stands in its way.
+
+    margin_fault: the refusal word when the account could not bear these executions.
+    """
 
     takes: tuple[Take, ...]
     size: Decimal
     hits_own: bool
+    margin_fault: str | None
 
 
 class Executor:
     """Executions on all markets of one account."""
 
-    def __init__(
-        self, markets: Mapping[str, MarketState], ledger: Ledger, orders: OpenOrders, tape: Tape, fees: Fees, trigger_guard: Decimal
-    ) -> None:
+    def __init__(self, markets: Mapping[str, MarketState], ledger: Ledger, orders: OpenOrders, tape: Tape, trigger_guard: Decimal) -> None:
         self._markets = markets
         self._ledger = ledger
         self._orders = orders
         self._tape = tape
-        self._fees = fees
         self._trigger_guard = trigger_guard
 
     # --- taker side ---
 
-    def plan(self, market: MarketState, order: OrderRow, limit_ticks: int) -> TakerPlan:
+    def plan(self, at_ms: int, market: MarketState, order: OrderRow, limit_ticks: int) -> TakerPlan:
         """Pure look: what would `order` take up to its limit, and would it meet our own order first."""
         takes = walk(market.levels(order.side.opposite), order.side, order.unfilled, limit_ticks)
         own = self.best_own(market, order.side.opposite, order.order_id)
@@ -66,7 +61,9 @@ class Executor:
         if own is not None and is_within(order.side, own, limit_ticks):
             better = sum((t.size for t in takes if is_within(order.side, t.ticks, own)), Decimal(0))
             hits_own = better < order.unfilled
-        return TakerPlan(takes, sum((t.size for t in takes), Decimal(0)), hits_own)
+        executions = [(take.size, market.price_of(take.ticks)) for take in takes]
+        margin_fault = self._ledger.find_margin_fault(at_ms, order, executions, self._ledger.fees(at_ms).taker) if takes else None
+        return TakerPlan(takes, sum((t.size for t in takes), Decimal(0)), hits_own, margin_fault)
 
     def best_own(self, market: MarketState, side: Side, but: str | None = None) -> int | None:
         """Our best resting limit on `side`, in ticks."""
@@ -90,9 +87,10 @@ class Executor:
     ) -> tuple[OrderRow, list[ExecutionEvent]]:
         """Book the plan's executions; return the order's last row and the events. The order must not rest meanwhile."""
         events = []
+        fee = self._ledger.fees(at_ms).taker
         for take in plan.takes:
             market.take(order.side.opposite, take.level, take.size)
-            fill = self._ledger.book_fill(at_ms, order, take.size, market.price_of(take.ticks), fill_type, self._fees.taker)
+            fill = self._ledger.book_fill(at_ms, order, take.size, market.price_of(take.ticks), fill_type, fee)
             events.append(ExecutionEvent(fill.fill_id, fill.price, fill.size, order, before_edit))
             order = replace(order, filled=order.filled + take.size, updated_ms=at_ms)
         if plan.takes:
@@ -116,7 +114,16 @@ class Executor:
                 before = level
             market.stop_over(point.mid)
             market.mid, market.index, market.mark, market.last = here
+        self._follow(market)
         self.match_here(point.at_ms, market, before)
+
+    def _follow(self, market: MarketState) -> None:
+        """Move trailing stops after the price. Not told on the feeds: the order is the same, its trigger moved."""
+        for order in tuple(market.orders.values()):
+            if order.trailing is not None:
+                stop = followed(order, market.signal_price(order.trigger_signal or TriggerSignal.LAST), market.spec.tick)
+                if stop is not None:
+                    self._orders.trail(replace(order, stop_price=stop))
 
     def _next_stop(self, market: MarketState, before: float, after: float) -> float | None:
         nearest: tuple[float, float] | None = None
@@ -161,7 +168,12 @@ class Executor:
         amount = self._resting_amount(market, order)
         assert order.limit_price is not None
         market.touched.add(order.order_id)
-        self._ledger.book_fill(at_ms, order, amount, order.limit_price, "maker", self._fees.maker)
+        fee = self._ledger.fees(at_ms).maker
+        is_closing = self._ledger.reducible(order.symbol, order.side) >= amount
+        if is_closing and self._ledger.find_margin_fault(at_ms, order, [(amount, order.limit_price)], fee):
+            self._orders.gone(at_ms, order, OrderState.CANCELLED, NO_MARGIN)  # closing here would leave a debt: left to liquidation
+            return
+        self._ledger.book_fill(at_ms, order, amount, order.limit_price, "maker", fee)
         rest = replace(order, filled=order.filled + amount, updated_ms=at_ms)
         if rest.unfilled:
             self._orders.change(at_ms, rest, "partial_fill")
@@ -184,11 +196,14 @@ class Executor:
             limit_ticks, kind = market.ticks_of(trigger.limit_price), OrderType.LMT
         order = replace(trigger, order_type=kind, quantity=quantity, limit_price=market.price_of(limit_ticks), updated_ms=at_ms)
         if not order.reduce_only and not self._ledger.affords(at_ms, order):
-            self._fail(at_ms, trigger, "not_enough_margin")
+            self._fail(at_ms, trigger, NO_MARGIN)
             return
-        plan = self.plan(market, order, limit_ticks)
+        plan = self.plan(at_ms, market, order, limit_ticks)
         if plan.hits_own:
             self._fail(at_ms, trigger, "would_execute_self")
+            return
+        if plan.margin_fault is not None:
+            self._fail(at_ms, trigger, NO_MARGIN)
             return
         if kind is OrderType.LMT:
             self._tape.outbox.append(OrderFeed(at_ms, order, "limit_order_from_stop", is_gone=False))
@@ -214,45 +229,3 @@ class Executor:
                 self._orders.gone(at_ms, order, OrderState.CANCELLED, NOT_REDUCING)
             elif order.unfilled > room:
                 self._orders.change(at_ms, replace(order, quantity=order.filled + room, updated_ms=at_ms), "edited_by_user")
-
-    # --- margin ---
-
-    def enforce_margin(self, at_ms: int) -> None:
-        """Below initial margin cancel orders that could add risk; below maintenance liquidate everything."""
-        equity = self._ledger.equity(at_ms)
-        if equity < self._ledger.initial():
-            for order in self._orders.rows():
-                if not order.reduce_only and not order.is_trigger:
-                    self._orders.gone(at_ms, order, OrderState.CANCELLED, "not_enough_margin")
-        if equity < self._ledger.maintenance():
-            self._liquidate(at_ms)
-        self._ledger.refresh_guard()
-
-    def _liquidate(self, at_ms: int) -> None:
-        for order in self._orders.rows():
-            self._orders.gone(at_ms, order, OrderState.CANCELLED, "liquidation")
-        for symbol in sorted(self._ledger.positions):
-            market = self._markets[symbol]
-            self._ledger.settle_funding(at_ms, market)
-            size = self._ledger.size_of(symbol)
-            side = Side.SELL if size > 0 else Side.BUY
-            order = OrderRow(
-                self._tape.new_id(), None, symbol, OrderType.LIQUIDATION, side, abs(size), Decimal(0), None, None, None,
-                True, at_ms, at_ms, self._tape.next_order_seq(),
-            )  # fmt: skip
-            price, fee = self._liquidation_price(at_ms, market, size)
-            self._ledger.book_fill(at_ms, order, order.quantity, price, "liquidation", fee)
-            self._orders.gone(at_ms, replace(order, filled=order.quantity), OrderState.FULLY_EXECUTED, "liquidation")
-
-    def _liquidation_price(self, at_ms: int, market: MarketState, size: Decimal) -> tuple[Decimal, Decimal]:
-        """The touch with the taker fee while equity stays >= 0; else the price that leaves exactly enough (a counterparty is assigned)."""
-        touch = market.touch
-        price = market.price_of(touch.bid if size > 0 else touch.ask)
-        equity, mark = self._ledger.equity(at_ms), market.mark_price()
-        if equity + size * (price - mark) - abs(size) * price * self._fees.taker >= 0:
-            return price, self._fees.taker
-        # rounded to the tick in the account's favour: up for a sale, down for a purchase
-        bankrupt = mark - equity / size
-        ticks = bankrupt / market.spec.tick
-        whole = int(ticks) if ticks == int(ticks) or size < 0 else int(ticks) + 1
-        return max(1, whole) * market.spec.tick, Decimal(0)

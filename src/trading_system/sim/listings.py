@@ -124,6 +124,7 @@ def trade_rows(market: MarketState) -> tuple[TradeRow, ...]:
             price=round(price / market.tick_f) * market.spec.tick,
             size=_sized(market, abs(volume)),
             side=Side.BUY if volume > 0 else Side.SELL,
+            trade_type=market.trade_type(seq),
         )
         for seq, at_ms, price, volume in reversed(market.trades)
     )

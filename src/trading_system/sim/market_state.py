@@ -17,10 +17,10 @@ from trading_system.sim.book import Level, Touch, levels, touch
 from trading_system.sim.margin_schedule import margin_levels
 from trading_system.sim.model import MarketMode, OrderRow, TriggerSignal
 from trading_system.sim.source import MarketSpec, PricePoint
+from trading_system.sim.trailing import follows_at
 
 _INFINITY: Final = float("inf")
-_MARK_AVERAGE_MS: Final = 30_000
-"""Mark = index + premium averaged over about 30 s (venue help pages; the exact average is not published)."""
+_TRADES_KEPT: Final = 100
 
 _FLOATS: Final = ("mid", "index", "mark", "last", "volume", "premium", "premium_sum")
 _COUNTS: Final = ("at_ms", "premium_ms", "point_no", "trade_seq")
@@ -30,14 +30,24 @@ class MarketState:
     """Prices and resting orders of one market. `orders` is changed through `put` and `drop` only."""
 
     __slots__ = (
-        "_index_above", "_index_below", "_last_above", "_last_below", "_limit_buy", "_limit_sell", "_mark_above", "_mark_below", "_touch",
-        "at_ms", "bars", "digits", "funding_absolute", "funding_relative", "half_spread", "index", "index_bars", "last", "margin_levels",
-        "mark", "mark_bars", "mid", "mode", "number", "orders", "point_no", "position_f", "premium", "premium_ms", "premium_sum",
-        "price_quantum",
-        "spec", "taken", "tick_f", "touched", "trade_seq", "trades", "version", "volume",
+        "_average_ms", "_index_above", "_index_below", "_last_above", "_last_below", "_limit_buy", "_limit_sell", "_mark_above",
+        "_mark_below", "_touch", "_trade_types", "at_ms", "bars", "cross_f", "digits", "funding_absolute", "funding_relative",
+        "half_spread", "index", "index_bars", "last", "margin_levels", "mark", "mark_bars", "mid", "mode", "number", "orders", "point_no",
+        "position_f", "premium", "premium_ms", "premium_sum", "price_quantum", "ruin_above", "ruin_below", "spec", "taken", "tick_f",
+        "touched", "trade_seq", "trades", "version", "volume",
     )  # fmt: skip
 
-    def __init__(self, number: int, spec: MarketSpec, bars: BarSeries, mark_bars: BarSeries, index_bars: BarSeries, start_ms: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        spec: MarketSpec,
+        bars: BarSeries,
+        mark_bars: BarSeries,
+        index_bars: BarSeries,
+        start_ms: int,
+        mark_average_ms: int = 30_000,
+    ) -> None:
+        """mark_average_ms: mark = index + premium averaged over this long (about 30 s; the exact average is not published)."""
         self.number = number
         self.spec = spec
         self.tick_f = float(spec.tick)
@@ -48,7 +58,9 @@ class MarketState:
         self.mode = MarketMode.ONLINE
         self.bars, self.mark_bars, self.index_bars = bars, mark_bars, index_bars
         self.orders: dict[str, OrderRow] = {}
-        self.trades: deque[tuple[int, int, float, float]] = deque(maxlen=100)
+        self._average_ms = mark_average_ms
+        self.trades: deque[tuple[int, int, float, float]] = deque(maxlen=_TRADES_KEPT)
+        self._trade_types: dict[int, str] = {}  # of the trades that are no plain fills
         self.trade_seq = 0
         self.version = 0  # for caches: anything visible changed
         self.point_no = 0  # of the path: decides the book's sizes, so it is state
@@ -56,6 +68,8 @@ class MarketState:
         closes = bars.quarters.close or bars.hours.close
         self.mid = self.index = self.mark = self.last = closes[-1] if closes else 0.0
         self.volume = self.premium = self.premium_sum = self.position_f = 0.0
+        self.cross_f = 0.0  # the position as far as it leans on the cross equity
+        self.ruin_below, self.ruin_above = -_INFINITY, _INFINITY  # marks beyond which an isolated position must be looked at
         self.premium_ms = 0
         self.funding_absolute = self.funding_relative = Decimal(0)
         self.taken: dict[tuple[Side, int], Decimal] = {}
@@ -73,7 +87,8 @@ class MarketState:
         at, _, mid, index, volume, _ = point
         elapsed = at - self.at_ms
         premium = mid / index - 1.0
-        self.premium += (premium - self.premium) * (elapsed / _MARK_AVERAGE_MS if elapsed < _MARK_AVERAGE_MS else 1.0)
+        average = self._average_ms
+        self.premium += (premium - self.premium) * (elapsed / average if elapsed < average else 1.0)
         self.premium_sum += premium * elapsed
         self.premium_ms += elapsed
         self.at_ms = at
@@ -164,10 +179,17 @@ class MarketState:
         """Remove size from a synthetic level until the next point."""
         self.taken[side, number] = self.taken.get((side, number), Decimal(0)) + size
 
-    def print_trade(self, price: Decimal, signed_size: float) -> None:
+    def print_trade(self, price: Decimal, signed_size: float, trade_type: str = "fill") -> None:
         """Add one of our own executions to the public tape; negative = the taker sold."""
         self.trade_seq += 1
+        if trade_type != "fill":
+            self._trade_types = {seq: kind for seq, kind in self._trade_types.items() if seq > self.trade_seq - _TRADES_KEPT}
+            self._trade_types[self.trade_seq] = trade_type
         self.trades.append((self.trade_seq, self.at_ms, float(price), signed_size))
+
+    def trade_type(self, seq: int) -> str:
+        """The tape's word for a trade: fill, liquidation, partial liquidation, assignment, termination."""
+        return self._trade_types.get(seq, "fill")
 
     # --- state ---
 
@@ -179,6 +201,7 @@ class MarketState:
             "funding": [str(self.funding_absolute), str(self.funding_relative)],
             "mode": self.mode.value,
             "trades": [list(trade) for trade in self.trades],
+            "trade_types": [list(item) for item in self._trade_types.items() if item[0] > self.trade_seq - _TRADES_KEPT],
             "taken": [[side.value, number, str(size)] for (side, number), size in self.taken.items()],
             "touched": sorted(self.touched),
             "bars": [series.snapshot() for series in (self.bars, self.mark_bars, self.index_bars)],
@@ -191,6 +214,7 @@ class MarketState:
         self.funding_absolute, self.funding_relative = (Decimal(text) for text in state["funding"])
         self.mode = MarketMode(state["mode"])
         self.trades.extend((seq, at_ms, price, volume) for seq, at_ms, price, volume in state["trades"])
+        self._trade_types = dict(state.get("trade_types", ()))
         self.taken = {(Side(side), number): Decimal(size) for side, number, size in state["taken"]}
         self.touched = set(state["touched"])
         self._touch = None
@@ -212,8 +236,9 @@ class MarketState:
 
     def watch(self) -> None:
         """Recompute the bounds beyond which `is_tripped` speaks."""
-        self._limit_buy = self._mark_below = self._last_below = self._index_below = -_INFINITY
-        self._limit_sell = self._mark_above = self._last_above = self._index_above = _INFINITY
+        self._limit_buy, self._limit_sell = -_INFINITY, _INFINITY
+        below = dict.fromkeys(TriggerSignal, -_INFINITY)
+        above = dict.fromkeys(TriggerSignal, _INFINITY)
         tick = self.tick_f
         for order in self.orders.values():
             if not order.is_trigger:
@@ -223,20 +248,17 @@ class MarketState:
                 else:
                     self._limit_sell = min(self._limit_sell, limit - tick)
                 continue
-            stop = float(order.stop_price or 0)
-            match order.trigger_signal:
-                case TriggerSignal.MARK:
-                    if order.fires_below:
-                        self._mark_below = max(self._mark_below, stop + tick)
-                    else:
-                        self._mark_above = min(self._mark_above, stop - tick)
-                case TriggerSignal.INDEX:
-                    if order.fires_below:
-                        self._index_below = max(self._index_below, stop + tick)
-                    else:
-                        self._index_above = min(self._index_above, stop - tick)
-                case _:
-                    if order.fires_below:
-                        self._last_below = max(self._last_below, stop + tick)
-                    else:
-                        self._last_above = min(self._last_above, stop - tick)
+            stop, signal = float(order.stop_price or 0), order.trigger_signal or TriggerSignal.LAST
+            if order.fires_below:
+                below[signal] = max(below[signal], stop + tick)
+            else:
+                above[signal] = min(above[signal], stop - tick)
+            if order.trailing is not None:
+                bound = follows_at(order, tick)
+                if order.fires_below:
+                    above[signal] = min(above[signal], bound)
+                else:
+                    below[signal] = max(below[signal], bound)
+        self._mark_below, self._mark_above = below[TriggerSignal.MARK], above[TriggerSignal.MARK]
+        self._index_below, self._index_above = below[TriggerSignal.INDEX], above[TriggerSignal.INDEX]
+        self._last_below, self._last_above = below[TriggerSignal.LAST], above[TriggerSignal.LAST]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from trading_system.sim.market_state import MarketState
 from trading_system.sim.model import HistoryKind, OrderFeed, OrderRow, OrderState
@@ -17,6 +17,8 @@ class OpenOrders:
         self._tape = tape
         self._by_id: dict[str, OrderRow] = {}
         self._by_client: dict[str, str] = {}
+        self.held: set[str] = set()
+        """Orders that maker protection holds back: listed, but not in the book yet."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -66,19 +68,41 @@ class OpenOrders:
         self._tape.note(at_ms, HistoryKind.TRIGGER_ACTIVATED, order, "stop_order_triggered")
         self._tape.outbox.append(OrderFeed(at_ms, order, "stop_order_triggered", is_gone=True))
 
+    def hold(self, at_ms: int, order: OrderRow) -> None:
+        """Maker protection: the order is known from now on, and enters the book when it is released."""
+        is_new = order.order_id not in self.held
+        self.held.add(order.order_id)
+        self._put(order)
+        if is_new:
+            self._tape.note(at_ms, HistoryKind.ORDER_PLACED, order, "new_placed_order_by_user")
+
+    def release(self, order_id: str) -> OrderRow | None:
+        """Take a held order out, to be matched now; None when it ended meanwhile."""
+        order = self._by_id.get(order_id) if order_id in self.held else None
+        if order is not None:
+            self._forget(order)
+        return order
+
+    def trail(self, order: OrderRow) -> None:
+        """A trailing stop followed its price: the new row, without a word in histories and feeds."""
+        self._put(order)
+
     def _put(self, order: OrderRow) -> None:
         self._by_id[order.order_id] = order
         if order.cli_ord_id is not None:
             self._by_client[order.cli_ord_id] = order.order_id
-        self._markets[order.symbol].put(order)
+        if order.order_id not in self.held:
+            self._markets[order.symbol].put(order)
 
     def _forget(self, order: OrderRow) -> None:
+        self.held.discard(order.order_id)
         if self._by_id.pop(order.order_id, None) is None:
             return
         if order.cli_ord_id is not None and self._by_client.get(order.cli_ord_id) == order.order_id:
             del self._by_client[order.cli_ord_id]
         self._markets[order.symbol].drop(order.order_id)
 
-    def restore(self, rows: Sequence[OrderRow]) -> None:
+    def restore(self, rows: Sequence[OrderRow], held: Iterable[str] = ()) -> None:
+        self.held = set(held)
         for row in rows:
             self._put(row)

@@ -22,6 +22,7 @@ class Tape:
     def __init__(self, id_seed: int, finished_memory_ms: int) -> None:
         self._id_seed = id_seed
         self._finished_memory_ms = finished_memory_ms
+        self._process_ms: Callable[[], int] | None = None
         self._ids = 0
         self._log_ids = 0
         self.order_seq = 0
@@ -54,15 +55,27 @@ class Tape:
 
     def finish(self, at_ms: int, order: OrderRow, state: OrderState, reason: str | None, error: str | None = None) -> None:
         """Remember an ended order for a while."""
+        ended_ms = self._watch(at_ms)
         self.finished.pop(order.order_id, None)
-        self.finished[order.order_id] = (at_ms, StatusRow(order, state, reason, error))
+        self.finished[order.order_id] = (ended_ms, StatusRow(order, state, reason, error))
         for order_id, (ended, _) in list(self.finished.items()):
-            if at_ms - ended <= self._finished_memory_ms:
+            if ended_ms - ended <= self._finished_memory_ms:
                 break
             del self.finished[order_id]
 
     def remembered(self, now_ms: int) -> list[StatusRow]:
+        """Ended orders that are not forgotten yet; now_ms is market time."""
+        now_ms = self._watch(now_ms)
         return [row for ended, row in self.finished.values() if now_ms - ended <= self._finished_memory_ms]
+
+    def keep_finished_by(self, process_ms: Callable[[], int], memory_ms: int) -> None:
+        """Count the memory of ended orders in process time from now on."""
+        self._process_ms, self._finished_memory_ms = process_ms, memory_ms
+        started = process_ms()
+        self.finished = {order_id: (started, row) for order_id, (_, row) in self.finished.items()}
+
+    def _watch(self, market_ms: int) -> int:
+        return market_ms if self._process_ms is None else self._process_ms()
 
     def snapshot(self, row_of: Callable[[Any], Any] = to_json) -> dict[str, Any]:
         """row_of: how a row of the long histories is put down; rows are frozen, so they may also be encoded later."""

@@ -79,7 +79,7 @@ def test_an_ioc_away_from_the_market_would_not_execute() -> None:
 
 
 REFUSALS: list[tuple[str, dict[str, Any]]] = [
-    ("invalidOrderType", {"order_type": "trailing_stop"}),
+    ("invalidOrderType", {"order_type": "liquidation"}),
     ("invalidSide", {"side": "long"}),
     ("invalidSize", {"size": "0.00005"}),
     ("invalidSize", {"size": "0"}),

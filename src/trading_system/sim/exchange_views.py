@@ -1,0 +1,202 @@
+"""What can be asked of the exchange: the parts it is made of, and the listings made from them. Asking changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from trading_system.domain.market import Bar, Instrument, Timeframe
+from trading_system.sim.agenda import Agenda
+from trading_system.sim.bars import HOUR_MS, BarSeries
+from trading_system.sim.desk import Desk, DeskLimits
+from trading_system.sim.exchange_config import ExchangeConfig
+from trading_system.sim.executor import Executor
+from trading_system.sim.fees import Fees, FeeSchedule
+from trading_system.sim.funding import predict_rate
+from trading_system.sim.ledger import Ledger
+from trading_system.sim.liquidation import Liquidator
+from trading_system.sim.listings import book_rows, instrument, quote_row, status_of, trade_rows
+from trading_system.sim.maker_protection import MakerProtection
+from trading_system.sim.market_state import MarketState
+from trading_system.sim.model import (
+    AccountRow,
+    BookRows,
+    FundingRow,
+    HistoryRow,
+    LogEntry,
+    MarketMode,
+    Notice,
+    OrderRow,
+    PositionRow,
+    QuoteRow,
+    SimFill,
+    StatusRow,
+    TradeRow,
+)
+from trading_system.sim.open_orders import OpenOrders
+from trading_system.sim.source import MarketSpec, PriceSource
+from trading_system.sim.tape import Tape
+from trading_system.sim.venue_calendar import VenueCalendar
+
+
+class ExchangeViews:
+    """The exchange's parts and its queries. Symbols are venue symbols; an unknown one raises KeyError."""
+
+    def __init__(self, source: PriceSource, config: ExchangeConfig) -> None:
+        self.config = config
+        self._source = source
+        self.now_ms = source.start_ms
+        self._tape = Tape(config.id_seed, config.finished_memory_ms)
+        self._states = [self._new_state(number, spec) for number, spec in enumerate(source.markets())]
+        self._markets = {state.spec.symbol: state for state in self._states}
+        variants = config.variants
+        fees = FeeSchedule(Fees(config.maker_fee, config.taker_fee), variants.has_fee_tiers)
+        self._ledger = Ledger(self._states, self._tape, fees, variants.margin_rule)
+        self._orders = OpenOrders(self._markets, self._tape)
+        self._executor = Executor(self._markets, self._ledger, self._orders, self._tape, config.trigger_guard)
+        self._liquidator = Liquidator(self._markets, self._ledger, self._orders, self._executor, self._tape, variants)
+        self._agenda = Agenda()
+        self._protection = MakerProtection(
+            source.markets(), self._orders, self._agenda, variants.maker_protection_ms, variants.maker_protection_markets
+        )
+        limits = DeskLimits(config.market_guard, config.orders_open_max, variants)
+        self._desk = Desk(self._markets, self._ledger, self._orders, self._executor, self._tape, limits, self._protection)
+        self._calendar = VenueCalendar(self._markets, self._agenda, self._tape, self._liquidator)
+        self._funding: dict[str, list[FundingRow]] = {symbol: [] for symbol in self._markets}
+        self._next_hour = self.now_ms - self.now_ms % HOUR_MS + HOUR_MS
+
+    def _new_state(self, number: int, spec: MarketSpec) -> MarketState:
+        quarters, hours = self._source.history(number, Timeframe.M15), self._source.history(number, Timeframe.H1)
+        start = self._source.start_ms
+        series = BarSeries(quarters, hours, start_ms=start)
+        # mark and index history: the traded bars without volume; the premium is far below what a bar shows
+        mark, index = (BarSeries(start_ms=start, past=series) for _ in range(2))
+        return MarketState(number, spec, series, mark, index, start, self.config.variants.mark_average_ms)
+
+    def keep_finished_by(self, process_ms: Callable[[], int], memory_ms: int) -> None:
+        """Let orders/status forget ended orders by a watch of process time: a fast market must not make it forget sooner."""
+        self._tape.keep_finished_by(process_ms, memory_ms)
+
+    # --- public queries ---
+
+    def symbols(self) -> tuple[str, ...]:
+        """Markets that have a price."""
+        return tuple(symbol for symbol, market in self._markets.items() if market.is_listed)
+
+    def spec(self, symbol: str) -> MarketSpec:
+        return self._markets[symbol].spec
+
+    def mode(self, symbol: str) -> MarketMode:
+        return self._markets[symbol].mode
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        return tuple(instrument(market) for market in self._states if market.is_listed)
+
+    def quote(self, symbol: str) -> QuoteRow:
+        return quote_row(self._markets[symbol], self.now_ms, self._next_hour)
+
+    def quotes(self) -> tuple[QuoteRow, ...]:
+        return tuple(quote_row(market, self.now_ms, self._next_hour) for market in self._states if market.is_listed)
+
+    def quote_version(self, symbol: str) -> int:
+        """Grows with every point and every change of our orders on the market."""
+        return self._markets[symbol].version
+
+    def book(self, symbol: str, depth: int | None = None) -> BookRows:
+        """The book with our own orders in it, best first, never crossed."""
+        return book_rows(self._markets[symbol], depth)
+
+    def trades(self, symbol: str) -> tuple[TradeRow, ...]:
+        """The latest 100 public trades, newest first."""
+        return trade_rows(self._markets[symbol])
+
+    def candles(self, symbol: str, tick_type: str, resolution: str, from_s: int, to_s: int) -> Sequence[Bar]:
+        """Bars with open time in [from_s, to_s] (epoch seconds), ascending, the running one included.
+
+        tick_type trade, mark or spot (= index); resolution 1m … 1w; KeyError for other words.
+        """
+        return self._series(symbol, tick_type).between(resolution, from_s * 1000, to_s * 1000)
+
+    def candles_since(self, symbol: str, tick_type: str) -> int | None:
+        """Epoch seconds of the oldest price that candles know of; None before the first."""
+        first_ms = self._series(symbol, tick_type).first_ms
+        return None if first_ms is None else first_ms // 1000
+
+    def _series(self, symbol: str, tick_type: str) -> BarSeries:
+        market = self._markets[symbol]
+        return {"trade": market.bars, "mark": market.mark_bars, "spot": market.index_bars}[tick_type]
+
+    def funding_history(self, symbol: str) -> tuple[FundingRow, ...]:
+        """Hourly rates, oldest first, at most a year."""
+        return tuple(self._funding[symbol])
+
+    def funding_prediction(self, symbol: str) -> FundingRow:
+        """What the next hour's rate would be if it were fixed now."""
+        return predict_rate(self._markets[symbol], self.now_ms)
+
+    def hold_ms(self, symbol: str) -> int:
+        """How long maker protection holds orders on a market, ms; 0 = it does not."""
+        return self._protection.hold_ms(symbol)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Announcements, oldest first; bounded."""
+        return tuple(self._calendar.notices)
+
+    @property
+    def is_down(self) -> bool:
+        """In maintenance: nothing private is answered."""
+        return self._calendar.is_down
+
+    # --- private queries ---
+
+    def open_orders(self) -> tuple[OrderRow, ...]:
+        """Newest first, triggers included."""
+        return self._orders.rows()[::-1]
+
+    def order_status(self, order_ids: Sequence[str] = (), cli_ord_ids: Sequence[str] = ()) -> tuple[StatusRow, ...]:
+        """Open orders and those that ended a moment ago; unknown ids are missing. No ids at all = everything known."""
+        known = [*(status_of(order) for order in self._orders.rows()), *self._tape.remembered(self.now_ms)]
+        if not order_ids and not cli_ord_ids:
+            return tuple(known)
+        ids, client_ids = set(order_ids), set(cli_ord_ids)
+        return tuple(row for row in known if row.order.order_id in ids or row.order.cli_ord_id in client_ids)
+
+    def positions(self) -> tuple[PositionRow, ...]:
+        return self._ledger.position_rows(self.now_ms)
+
+    def fills(self, before_ms: int | None = None, limit: int = 100) -> tuple[SimFill, ...]:
+        """Newest first; with `before_ms` only those before it."""
+        found: list[SimFill] = []
+        for fill in reversed(self._tape.fills):
+            if before_ms is None or fill.at_ms < before_ms:
+                found.append(fill)
+                if len(found) == limit:
+                    break
+        return tuple(found)
+
+    def account(self) -> AccountRow:
+        return self._ledger.account(self.now_ms)
+
+    def leverage(self) -> dict[str, Decimal]:
+        """Fixed leverage by market: isolated ones only."""
+        return dict(self._ledger.leverage)
+
+    def traded_30_days(self) -> Decimal:
+        """USD, the volume that decides the fees."""
+        return self._ledger.turnover.volume(self.now_ms)
+
+    def account_log(self) -> Sequence[LogEntry]:
+        """Oldest first; bounded, the oldest rows are let go."""
+        return self._tape.log
+
+    def order_history(self) -> Sequence[HistoryRow]:
+        """Oldest first; bounded."""
+        return self._tape.orders
+
+    def trigger_history(self) -> Sequence[HistoryRow]:
+        """Oldest first; bounded."""
+        return self._tape.triggers
+
+    def executions(self) -> Sequence[SimFill]:
+        """Oldest first; bounded."""
+        return self._tape.fills
