@@ -160,6 +160,12 @@ class World:
         assert self.life is not None
         self.life.daemon.request_stop()
 
+    def roll_back_journal(self, keep: int) -> None:
+        assert self.life is None, "the daemon is down when files are exchanged"
+        older = DiskModel()
+        older.append(tuple(self.content.read(1))[:keep])
+        self.content = older
+
     def order(self, order: HaltOrder | ResumeOrder | FlattenOrder) -> None:
         """The operator speaks; the answer is kept."""
         assert self.life is not None
@@ -182,7 +188,9 @@ class World:
         journal.begin_session(SessionStarted(self.clock.now(), "paper", "sim", "scenario", "", "", 0))
         supervisor = Supervisor(self.clock, self.log, lambda name, error: live.note_task_death(name, error))
         scenario = self._scenario
-        wire = Wire(self.exchange, self.clock, mortal, self._rules, scenario.reads, scenario.feed_mute, self.past, self._later)
+        wire = Wire(
+            self.exchange, self.clock, mortal, self._rules, scenario.reads, scenario.feed_mute, scenario.feed_edit, self.past, self._later
+        )
         ports = Ports(
             clock=self.clock,
             log=self.log,
@@ -257,8 +265,9 @@ class World:
                     await life.mortal.died.wait()
             except TimeoutError:
                 pass
-        self.exchange.advance_to(self.past.at_ms(self.clock))
+        # before the next prices: what the daemon made of the last ones
         self._watch()
+        self.exchange.advance_to(self.past.at_ms(self.clock))
 
     def _watch(self) -> None:
         self.checkers.on_second(self.exchange.now_ms)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from scripted_wire import On, Read
 
+from trading_system.domain.account import FeedEvent
 from trading_system.domain.market import Bar, Tier, Timeframe
 from trading_system.domain.orders import Direction, Side
 from trading_system.domain.protocols import Clock, Strategy, StrategyCosts
@@ -41,6 +42,7 @@ class Hands(Protocol):
     def as_other(self, act: Callable[[WatchedExchange], object], who: Actor = Actor.HUMAN) -> None: ...
     def kill(self, down_s: float) -> None: ...
     def ask_to_stop(self, down_s: float) -> None: ...
+    def roll_back_journal(self, keep: int) -> None: ...
     def order(self, order: HaltOrder | ResumeOrder | FlattenOrder) -> None: ...
 
 
@@ -87,6 +89,8 @@ class Scenario:
     wire: Sequence[On] = ()
     reads: Sequence[Read] = ()
     feed_mute: Sequence[tuple[float, float]] = ()
+    feed_edit: Callable[[FeedEvent], Iterable[FeedEvent]] = lambda event: (event,)
+    """What the private feed tells instead of each event."""
     acts: Sequence[At] = ()
     until_s: float = 120
     start_s: float = 0
@@ -187,6 +191,16 @@ def remove(name: str) -> Act:
 def operator(order: HaltOrder | ResumeOrder | FlattenOrder) -> Act:
     """A person tells the running daemon, through the very object that the control socket speaks to."""
     return lambda world: world.order(order)
+
+
+def journal_is_an_older_copy(keep: int) -> Act:
+    """Somebody puts a copy of the journal back that ends after so many records (do it while the daemon is down)."""
+    return lambda world: world.roll_back_journal(keep)
+
+
+def dead_mans_switch(seconds: int) -> Act:
+    """A stray countdown is armed on the account: when it ends, the venue cancels every order."""
+    return lambda world: world.as_other(lambda x: x.cancel_all_after(seconds))
 
 
 def disk_fails(error: Exception | None) -> Act:

@@ -20,7 +20,9 @@ from trading_system.domain.orders import (
     EntryOrder,
     EntryStyle,
     Fill,
+    FillKind,
     OpenOrder,
+    OrderLife,
     OrderRequest,
     OrderStatus,
     OutcomeUnknown,
@@ -30,6 +32,7 @@ from trading_system.domain.orders import (
     VenueOrderId,
 )
 from trading_system.domain.symbols import Symbol, to_venue
+from trading_system.domain.units import Qty
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.fault_reads import PastValues
 from trading_system.sim.model import SimEvent
@@ -142,6 +145,10 @@ class Read:
     lag_s: float = 0
     status_word: str | None = None
     """orders: every one is listed with this word."""
+    status_says: OrderLife | None = None
+    """status: of every id, with nothing filled."""
+    fill_kind: FillKind | None = None
+    """fills: of executions that no order of ours did."""
 
 
 @dataclass
@@ -160,6 +167,7 @@ class Wire:
     answers: list[_Counted]
     reads: Sequence[Read]
     feed_mute: Sequence[tuple[float, float]]
+    feed_edit: Callable[[FeedEvent], Iterable[FeedEvent]]
     past: Past
     later: list[tuple[float, Callable[[], object]]]
     hits: list[str] = field(default_factory=list)
@@ -297,12 +305,22 @@ class Wire:
         found = await self._venue.fills(since)
         if rule is None:
             return found
-        newest = self.clock.now() - timedelta(seconds=rule.lag_s)
-        return () if rule.hides else tuple(fill for fill in found if fill.at <= newest)
+        if rule.hides:
+            return ()
+        newest, kind = self.clock.now() - timedelta(seconds=rule.lag_s), rule.fill_kind
+        told = (fill for fill in found if fill.at <= newest)
+        return tuple(replace(fill, kind=kind) if kind is not None and fill.client_order_id is None else fill for fill in told)
 
     async def order_status(self, ids: Sequence[ClientOrderId]) -> tuple[OrderStatus, ...]:
         rule = await self._read("status")
-        return () if rule is not None else await self._venue.order_status(ids)
+        found = await self._venue.order_status(ids)
+        if rule is None:
+            return found
+        life = rule.status_says
+        if life is None:
+            return ()
+        known = {order.cli_ord_id: order.order_id for order in self.exchange.executions()}
+        return tuple(OrderStatus(key, VenueOrderId(known[key]), life, Qty(Decimal(0))) for key in ids if key in known)
 
     async def flows(self, since: datetime) -> tuple[AccountFlow, ...]:
         await self._read("flows")
@@ -349,7 +367,8 @@ class Wire:
         async for event in self._venue.events():
             if any(since <= self.now_s <= until for since, until in self.feed_mute):
                 continue
-            yield event
+            for told in self.feed_edit(event):
+                yield told
 
 
 class Past:
