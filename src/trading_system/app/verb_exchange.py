@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep orders, positions and market time here; survives kill -9")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep generated histories here")
     parser.add_argument("--deposit", default="10000", metavar="USD", help="start balance of a new account")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="what is to go wrong on the wire (YAML or JSON)")
     parser.add_argument("--key", help="API key instead of a throw-away one")
     parser.add_argument("--secret", help="its base64 secret")
     parser.add_argument("--die-with-parent", action="store_true", help=argparse.SUPPRESS)
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         return ExitCode.USAGE
     try:
         _try_port(args.port)
-        asyncio.run(_serve(args, parse_moment(args.start)))
+        failure = asyncio.run(_serve(args, parse_moment(args.start)))
     except TradingError as error:
         print(f"exchange: {error}", file=sys.stderr)
         return ExitCode.CONFIG
@@ -53,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
         raise  # whoever read the address is gone: the command line's own case
     except OSError as error:
         print(f"exchange: {_explain(error, args.port)}", file=sys.stderr)
+        return ExitCode.FAULT
+    if failure is not None:
+        print(f"exchange: the market stopped: {failure}", file=sys.stderr)
         return ExitCode.FAULT
     return ExitCode.CLEAN
 
@@ -101,7 +105,7 @@ def parse_moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-async def _serve(args: argparse.Namespace, start: datetime) -> None:
+async def _serve(args: argparse.Namespace, start: datetime) -> BaseException | None:
     from trading_system.wiring.exchange_server import ExchangePlan, serve_until_stopped
 
     plan = ExchangePlan(
@@ -115,5 +119,11 @@ async def _serve(args: argparse.Namespace, start: datetime) -> None:
         deposit_usd=args.deposit,
         key=args.key,
         secret=args.secret,
+        faults=args.faults,
     )
-    await serve_until_stopped(plan, say=lambda line: print(line, flush=True))
+    watch = None
+    if sys.stdout.isatty():
+        from trading_system.app.exchange_view import watch_exchange
+
+        watch = watch_exchange
+    return await serve_until_stopped(plan, lambda line: print(line, flush=True), watch)

@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from trading_system.domain.errors import ConfigError
+from trading_system.domain.protocols import Clock
 from trading_system.domain.units import to_ms
 from trading_system.sim.exchange import ExchangeConfig, SimExchange
 from trading_system.sim.kraken_server.auth import Credentials, new_credentials
 from trading_system.sim.kraken_server.recovery import CommitHook, resumed
-from trading_system.sim.kraken_server.server import serve
+from trading_system.sim.kraken_server.server import KrakenServer, serve
 from trading_system.sim.kraken_server.state_file import StateFile
 from trading_system.sim.market_generator import GeneratedMarket
 from trading_system.sim.source import PriceSource
 from trading_system.wiring.clock import WallClock
+from trading_system.wiring.fault_file import read_faults
 
-Say = Callable[[str], None]
+Say: TypeAlias = Callable[[str], None]
+Watch: TypeAlias = Callable[[KrakenServer, Clock], Coroutine[Any, Any, None]]
+"""Shows a running server to a person; cancelled at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class ExchangePlan:
     deposit_usd: str
     key: str | None
     secret: str | None
+    faults: Path | None = None
 
 
 def make_source(plan: ExchangePlan, say: Say) -> PriceSource:
@@ -57,8 +62,13 @@ def identity_of(plan: ExchangePlan) -> dict[str, str]:
     return {"market": market, "start": plan.start.isoformat(), "deposit": plan.deposit_usd}
 
 
-async def serve_until_stopped(plan: ExchangePlan, say: Say) -> None:
-    """Listen, print the address and the key pair, run until SIGTERM or SIGINT, leave a compact state file."""
+async def serve_until_stopped(plan: ExchangePlan, say: Say, watch: Watch | None = None) -> BaseException | None:
+    """Listen, print the address and the key pair, run until SIGTERM or SIGINT, leave a compact state file.
+
+    Returns None then, or what stopped the market before that (a state file that can no longer be written, a fault in the model).
+    ConfigError for a wrong plan, OSError for a port or a file that cannot be had.
+    """
+    faults = () if plan.faults is None else read_faults(plan.faults)
     try:
         deposit = Decimal(plan.deposit_usd)
     except InvalidOperation:
@@ -76,7 +86,7 @@ async def serve_until_stopped(plan: ExchangePlan, say: Say) -> None:
     credentials = state.credentials if state is not None else given or new_credentials()
     tasks: set[asyncio.Task[Any]] = set()
 
-    def start_task(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start_task(name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = loop.create_task(work, name=name)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -86,6 +96,7 @@ async def serve_until_stopped(plan: ExchangePlan, say: Say) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    clock = WallClock()
     server = await serve(
         exchange,
         host="127.0.0.1",
@@ -93,11 +104,20 @@ async def serve_until_stopped(plan: ExchangePlan, say: Say) -> None:
         key=credentials.key,
         secret=credentials.secret,
         speed=plan.speed,
-        clock=WallClock(),
+        clock=clock,
         state=state,
         start_task=start_task,
     )
     say(f"LISTENING {server.address.base_url}")
     say(f"KEY {credentials.key} SECRET {credentials.secret}")
-    await stopped.wait()
+    for fault in faults:
+        server.faults.add(fault)
+    waits = {start_task("stop", stopped.wait()), start_task("failure", server.failed.wait())}
+    view = None if watch is None else start_task("view", watch(server, clock))
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    leftover = [*waits, *([] if view is None else [view])]
+    for task in leftover:
+        task.cancel()
+    await asyncio.gather(*leftover, return_exceptions=True)  # a view that failed has hurt nobody
     await server.close()
+    return server.failure

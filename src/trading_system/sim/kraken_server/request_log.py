@@ -45,6 +45,11 @@ class RequestLog:
             row |= {key: payload[key] for key in _STATUS_KEYS if key in payload}
         self._rows.append(row)
 
+    @property
+    def count(self) -> int:
+        """All requests so far, market data included."""
+        return self._seq + self.public_count
+
     def rows(self, after_seq: int = 0, limit: int = _KEEP) -> list[dict[str, Any]]:
         """Rows with a higher seq, oldest first, at most `limit`."""
         return [row for row in self._rows if row["seq"] > after_seq][:limit]

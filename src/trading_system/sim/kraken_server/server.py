@@ -16,6 +16,7 @@ from trading_system.sim.kraken_server.auth import Credentials, check_credentials
 from trading_system.sim.kraken_server.desk import Desk, Preferences, account_uid
 from trading_system.sim.kraken_server.faults import Faults
 from trading_system.sim.kraken_server.feed_hub import FeedHub
+from trading_system.sim.kraken_server.glance import Glance, glance_at
 from trading_system.sim.kraken_server.inspection import Inspection
 from trading_system.sim.kraken_server.pump import MarketPump
 from trading_system.sim.kraken_server.rate_budget import RateBudget
@@ -108,6 +109,12 @@ class KrakenServer:
         await self._runner.cleanup()
         self._unsubscribe()
         self._keeper.wait()
+
+    def glance(self) -> Glance:
+        """The exchange as it stands now, for a person."""
+        return glance_at(
+            self.exchange, speed=self._pump.speed, requests=self.log.count, feeds=self._feeds.count, faults_struck=self.faults.struck
+        )
 
     def advance_to(self, ms: int) -> None:
         """Move market time by hand (speed 0) and publish what happened."""

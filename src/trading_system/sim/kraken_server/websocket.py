@@ -58,6 +58,11 @@ class FeedServer:
             await socket.close()
         return socket
 
+    @property
+    def count(self) -> int:
+        """Open connections."""
+        return len(self._sockets)
+
     async def close(self) -> None:
         """Close every connection as a server that goes away."""
         for socket in tuple(self._sockets):
