@@ -24,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="start", required=True, metavar="DATE", help="UTC, on a full hour")
     parser.add_argument("--to", dest="end", required=True, metavar="DATE", help="UTC, exclusive")
     parser.add_argument("--symbols", metavar="A,B", help="only these, e.g. BTC,ETH,SOL")
+    parser.add_argument("--no-placebo", action="store_true", help="leave out the comparison run that enters at random later times")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole result there")
 
 
@@ -37,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     from trading_system.backtest.result import outcomes, plain, result_of
     from trading_system.backtest.statistics import render, summarise
     from trading_system.domain.symbols import normalise
-    from trading_system.wiring.strategies import strategy_of
+    from trading_system.strategy.catalogue import make_strategy
+    from trading_system.wiring.strategies import engine_choice, placebo_of, strategy_of
 
     settings = load_from(args).settings
     try:
@@ -50,9 +52,14 @@ def run(args: argparse.Namespace) -> int:
     began = perf_counter()
     finished = run_backtest(plan, lambda: strategy_of(settings), _progress())
     result = result_of(finished, perf_counter() - began)
-    summary = summarise(outcomes(finished), Random(settings.backtest.seed))
+    rounds = settings.backtest.bootstrap_samples
     print(_headline(result))
-    print("\n".join(render("all trades", summary)))
+    print("\n".join(render("all trades", summarise(outcomes(finished), Random(settings.backtest.seed), rounds=rounds))))
+    if not args.no_placebo and not settings.strategy.engine.startswith("placebo"):
+        choice = placebo_of(engine_choice(settings))
+        other = run_backtest(plan, lambda: make_strategy(choice), _progress())
+        found = summarise(outcomes(other), Random(settings.backtest.seed), rounds=rounds)
+        print("\n".join(render("placebo (same markets, sides and distances, entered at random later bars)", found)))
     for violation in result["violations"]:
         print(f"VIOLATION: {violation}")
     if args.json is not None:

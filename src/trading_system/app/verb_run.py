@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     settings = loaded.settings
     proof = prove(settings)
     if not proof.holds:
-        print("configuration refused: " + "; ".join(f"{failure.counter_example} ({failure.formula})" for failure in proof.failures), file=sys.stderr)
+        reasons = "; ".join(f"{failure.counter_example} ({failure.formula})" for failure in proof.failures)
+        print(f"configuration refused: {reasons}", file=sys.stderr)
         return ExitCode.CONFIG
     check_venue(settings)
     lock = InstanceLock(Path(settings.system.data_dir) / LOCK_FILE)

@@ -95,7 +95,7 @@ def max_drawdown(pnl_in_order: Iterable[float]) -> float:
     return worst
 
 
-def summarise(outcomes: Sequence[Outcome], random: SeededRandom) -> Summary:
+def summarise(outcomes: Sequence[Outcome], random: SeededRandom, *, rounds: int = 2000) -> Summary:
     """All figures of one set of trades, in the order in which they closed."""
     n = len(outcomes)
     wins = [o for o in outcomes if o.net_pnl > 0]
@@ -108,7 +108,7 @@ def summarise(outcomes: Sequence[Outcome], random: SeededRandom) -> Summary:
         win_rate=len(wins) / n if n else None,
         win_rate_95=wilson_interval(len(wins), n),
         expectancy_r=math.fsum(o.r_multiple for o in outcomes) / n if n else None,
-        expectancy_r_95=bootstrap_by_day(((o.day, o.r_multiple) for o in outcomes), random),
+        expectancy_r_95=bootstrap_by_day(((o.day, o.r_multiple) for o in outcomes), random, rounds=rounds),
         gross_expectancy_r=math.fsum(gross_r) / len(gross_r) if gross_r else None,
         profit_factor=math.fsum(o.net_pnl for o in wins) / losses if losses else None,
         cost_share=math.fsum(o.costs for o in outcomes) / gross_profit if gross_profit else None,

@@ -208,7 +208,6 @@ class SimSettings(Section):
     """The embedded exchange."""
 
     seed: CountOrZero = 10
-    symbols: Annotated[int, Field(ge=1, le=60)] = Field(default=60, description="markets on offer")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=0, description="0 = any free one")
 
 
@@ -216,4 +215,3 @@ class BacktestSettings(Section):
     start_equity_usd: Usd = D("10000")
     seed: CountOrZero = 1
     bootstrap_samples: Count = Field(default=2000, description="for the confidence interval of the mean")
-    random_entry_runs: Count = Field(default=20, description="comparison runs with entries at random times")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from trading_system.data.candle_manager import CandleManager, Progress
 from trading_system.data.candle_updates import BarUpdates, CandleReport
+from trading_system.data.data_health import Coverage, CoverageRule, judge_coverage
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.market import Ticker, Timeframe
 from trading_system.domain.protocols import Clock, Strategy
@@ -143,6 +144,12 @@ def feed(host: ScanHost, updates: BarUpdates) -> None:
     for symbol, timeframe, bar in updates.new_bars:
         strategy.update(symbol, timeframe, bar)
         volatility.update(symbol, timeframe, bar)
+
+
+def coverage(host: ScanHost, rule: CoverageRule) -> Coverage:
+    """How many eligible markets have their histories, against how many must: below that entries pause."""
+    eligible = host.markets.eligible()
+    return judge_coverage(sum(host.candles.is_loaded(symbol) for symbol in eligible), len(eligible), rule)
 
 
 def judge_markets(host: ScanHost) -> ScanReport:

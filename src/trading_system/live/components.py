@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trading_system.data.candle_manager import CandleManager
+from trading_system.data.data_health import CoverageRule
 from trading_system.data.market_discovery import MarketDiscovery
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.protocols import Account, Alerter, Clock, EventRecorder, MarketData, PrivateFeed, Strategy
@@ -45,6 +46,7 @@ class LiveRules:
     protection_poll_s: float = 3.0
     fills_overlap: timedelta = timedelta(minutes=5)
     kill_file_poll_s: float = 1.0
+    coverage: CoverageRule = field(default_factory=CoverageRule)
 
 
 class CooldownBook:

@@ -25,6 +25,8 @@ class CycleReport:
     margin_util: Decimal | None = None
     budget_points: int | None = None
     failed_phases: list[str] = field(default_factory=list)
+    portfolio: tuple[str, ...] = ()
+    """One text per position that is held, for the log."""
 
     def fields(self, finished_s: float) -> dict[str, object]:
         """The stable `key=value` fields of the summary line, in order."""

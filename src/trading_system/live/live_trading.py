@@ -21,7 +21,7 @@ from trading_system.domain.symbols import Symbol
 from trading_system.execution.protection import NakedStage
 from trading_system.live.account_sync import SyncReport, sync_account
 from trading_system.live.auction_runner import Facts, holdings_of, run_auction
-from trading_system.live.coin_processor import ScanReport, judge_markets, load_history, refresh_candles
+from trading_system.live.coin_processor import ScanReport, coverage, judge_markets, load_history, refresh_candles
 from trading_system.live.components import Components
 from trading_system.live.cycle_report import CycleReport
 from trading_system.live.exposure_book import build_exposure
@@ -181,6 +181,10 @@ class LiveTrading(Components):
             self._tell.candles(await refresh_candles(self))
 
     async def _trade(self, report: CycleReport) -> None:
+        thin = coverage(self, self.rules.coverage)
+        if not thin.is_enough:
+            self._tell.thin(thin)
+            return
         scan = judge_markets(self)
         report.signals = len(scan.signals)
         self._tell.scanned(scan)
@@ -249,6 +253,8 @@ class LiveTrading(Components):
     def _summarise(self, report: CycleReport) -> None:
         view = self.account_view
         report.positions = len(self.positions.active())
+        held = self.positions.held()
+        report.portfolio = tuple(f"{p.symbol} {p.direction.value} {p.qty} {p.state.value} stop {p.stop_wanted}" for p in held)
         report.universe = len(self.markets.eligible())
         report.system_state = self.monitor.mode.value
         report.cooldowns_active = active_cooldowns(self.cooldowns, self.markets.eligible(), self.signal_rules, self.clock.now())

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final, assert_never
 
 from trading_system.data.candle_updates import CandleReport
+from trading_system.data.data_health import Coverage
 from trading_system.data.market_discovery import DiscoveryReport
 from trading_system.data.market_registry import MarketRegistry, ShrinkRejected, UniverseAccepted
 from trading_system.domain import log_events as ev
@@ -20,7 +21,7 @@ from trading_system.domain.units import ZERO, from_ms
 from trading_system.execution.execution_gateway import SendStatus
 from trading_system.execution.order_ids import position_id_of
 from trading_system.execution.protection import NakedStage
-from trading_system.execution.reconcile import Defer, StrangeOrder, Unmanaged
+from trading_system.execution.reconcile import AdoptPending, Defer, StrangeOrder, Unmanaged
 from trading_system.live.account_sync import SyncReport
 from trading_system.live.auction_runner import AuctionReport
 from trading_system.live.coin_processor import ScanReport
@@ -31,6 +32,7 @@ from trading_system.live.position_desk import Work
 from trading_system.live.signal_handler import RefusedSignal, SignalRefusal, SignalReport
 from trading_system.portfolio.auction_allocator import AuctionPlan
 from trading_system.risk.loss_state import LossEvent, LossStanding
+from trading_system.safety.auto_recovery import RecoveryRefusal
 from trading_system.safety.invariant_monitor import Assessment
 from trading_system.safety.invariants import Level
 from trading_system.safety.modes import Halt
@@ -56,6 +58,7 @@ class Narrator:
         self._log = log
         self._recorder = recorder
         self._alerts = alerts
+        self._recovery: RecoveryRefusal | None = None
 
     # --- markets ----------------------------------------------------------------------------------------------------
 
@@ -94,6 +97,13 @@ class Narrator:
             )
         for gap in report.gaps:
             self._log.debug(ev.CANDLE_GAP, symbol=gap.symbol, timeframe=gap.timeframe.value)
+
+    def thin(self, found: Coverage) -> None:
+        """Too few markets have their bars: no entries this cycle."""
+        self._log.warning(ev.DATA_UNAVAILABLE, what="coverage", ready=found.ready, needed=found.ready_min, universe=found.universe)
+        self._alerts.alert(
+            "DATA_UNAVAILABLE", f"Only {found.ready} of {found.universe} markets have bars, {found.ready_min} needed: no entries"
+        )
 
     # --- decisions --------------------------------------------------------------------------------------------------
 
@@ -221,6 +231,8 @@ class Narrator:
         for finding in report.books.findings:
             if isinstance(finding, Defer):
                 self._log.debug(ev.RECONCILE_DEFERRED, symbol=finding.symbol, why=finding.why)
+            elif isinstance(finding, AdoptPending):
+                self._log.warning(ev.PENDING_ADOPTED, position_id=finding.position_id, qty=finding.delta, evidence=finding.evidence)
             elif isinstance(finding, (Unmanaged, StrangeOrder)):
                 self._log.warning(ev.PHANTOM, what=type(finding).__name__, detail=str(finding))
                 self._alerts.alert("RECONCILE_ADOPTED", f"{type(finding).__name__}: {finding}", urgent=True)
@@ -281,6 +293,9 @@ class Narrator:
         if assessment.has_recovered:
             self._log.warning(ev.AUTO_RECOVERY)
             self._alerts.alert("AUTO_RECOVERY", "Margin is low again: the kill switch was cleared by itself", urgent=True)
+        if assessment.recovery is not self._recovery and assessment.recovery is RecoveryRefusal.DAILY_LIMIT:
+            self._log.warning(ev.AUTO_RECOVERY_LIMIT)
+        self._recovery = assessment.recovery
         if assessment.before is assessment.after:
             return
         causes = [
@@ -313,6 +328,8 @@ class Narrator:
 
     def cycle(self, report: CycleReport, finished_s: float) -> None:
         self._log.info(ev.CYCLE_SUMMARY, **report.fields(finished_s))
+        if report.portfolio:
+            self._log.info(ev.ACTIVE_PORTFOLIO, positions=report.portfolio)
         if report.failed_phases or report.not_computed:
             known_gaps = [name for name in report.not_computed if name != "budget"]
             if report.failed_phases or known_gaps:

@@ -62,6 +62,7 @@ def live_rules(settings: Settings) -> LiveRules:
         protection_poll_s=float(settings.system.protection_poll_s),
         fills_overlap=timedelta(minutes=float(settings.execution.reconcile.fills_overlap_minutes)),
         kill_file_poll_s=float(settings.safety.kill_file_poll_s),
+        coverage=p.coverage_rule(settings),
     )
 
 

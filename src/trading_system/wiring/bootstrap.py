@@ -141,7 +141,12 @@ def entry_gate(loaded: LoadedConfig) -> str | None:
 
 
 def check_venue(settings: Settings) -> None:
-    """Refuse combinations that are not built. ConfigError."""
+    """Refuse combinations and options that are not built: a setting that is silently without effect is a trap. ConfigError."""
+    multi_tp = settings.multi_tp
+    if multi_tp.premise_exit:
+        raise ConfigError("multi_tp.premise_exit = true is not built yet: leave it false")
+    if multi_tp.time_exit_hours is not None:
+        raise ConfigError(f"multi_tp.time_exit_hours = {multi_tp.time_exit_hours} is not built yet: leave it null")
     if settings.system.mode == "paper" and settings.exchange.venue != "sim":
         raise ConfigError(
             "system.mode = paper with exchange.venue = kraken_futures is not built yet: "

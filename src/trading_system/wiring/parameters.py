@@ -14,7 +14,7 @@ from trading_system.config.settings import Settings
 from trading_system.config.settings_operation import SplitSettings
 from trading_system.config.settings_trading import NotionalCapSettings, TierLimitSettings
 from trading_system.data.candle_schedule import CandleParameters
-from trading_system.data.data_health import HealthParameters
+from trading_system.data.data_health import CoverageRule, HealthParameters
 from trading_system.data.tick_guard import TickGuardParameters
 from trading_system.data.tiering import RegistryParameters, TierLimits, TierRule
 from trading_system.domain.exposure import ExitCosts
@@ -77,6 +77,16 @@ def health_parameters(settings: Settings) -> HealthParameters:
         degraded_cycles=health.degraded_cycles,
         suspend_after_ms=int(health.suspend_after_hours * _HOUR_MS),
         probe_every_ms=int(health.probe_minutes * 60_000),
+    )
+
+
+def coverage_rule(settings: Settings) -> CoverageRule:
+    """How many markets must have their bars before anything is opened."""
+    health = settings.data.health
+    return CoverageRule(
+        ready_count_max_needed=health.coverage_markets_min,
+        ready_fraction_min=health.coverage_share,
+        ready_fraction_floor=health.coverage_floor,
     )
 
 

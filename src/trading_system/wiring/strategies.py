@@ -20,6 +20,11 @@ def engine_choice(settings: Settings) -> EngineChoice:
     return EngineChoice(settings.strategy.engine, smc_parameters(settings), options, float(settings.strategy.signal_cooldown_hours))
 
 
+def placebo_of(choice: EngineChoice) -> EngineChoice:
+    """The yardstick: the same strategy's markets, sides and distances, entered at random later bars."""
+    return EngineChoice(f"placebo:{choice.name}", choice.smc, {}, choice.cooldown_hours)
+
+
 def strategy_of(settings: Settings) -> Strategy:
     """A new strategy without bars; ConfigError as of `make_strategy`."""
     return make_strategy(engine_choice(settings))

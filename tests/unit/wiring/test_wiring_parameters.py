@@ -6,7 +6,7 @@ import pytest
 
 from trading_system.config.settings import Settings
 from trading_system.data.candle_schedule import CandleParameters
-from trading_system.data.data_health import HealthParameters
+from trading_system.data.data_health import CoverageRule, HealthParameters
 from trading_system.data.tick_guard import TickGuardParameters
 from trading_system.data.tiering import RegistryParameters
 from trading_system.execution.position_view import PositionParameters
@@ -27,6 +27,7 @@ from trading_system.wiring import parameters as p
         (p.registry_parameters, RegistryParameters()),
         (p.candle_parameters, CandleParameters()),
         (p.health_parameters, HealthParameters()),
+        (p.coverage_rule, CoverageRule()),
         (p.tick_guard_parameters, TickGuardParameters()),
         (p.smc_parameters, SmcParameters()),
         (p.auction_limits, AuctionLimits()),
