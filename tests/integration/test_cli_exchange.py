@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ import ccxt.async_support as ccxt_async
 import pytest
 
 from fakes.command_line import RUN_PY, CommandLine
+from fakes.loopback_tls import a_loopback_certificate
 
 pytestmark = pytest.mark.process
 
@@ -129,6 +131,20 @@ def test_a_wrong_fault_file_is_one_line_before_anything_is_served(candles: Path,
     (line,) = answer.err_lines
     assert str(path) in line
     assert why in line
+
+
+async def test_https_is_served_with_a_certificate_of_ones_own(candles: Path, tmp_path: Path) -> None:
+    certificate, _ = a_loopback_certificate(tmp_path)
+    arguments = command(candles, "--tls-cert", str(certificate), "--tls-key", str(certificate.with_suffix(".key")))
+    with running(arguments, tmp_path, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        _, base = child.stdout.readline().decode().split()
+        trusting = ssl.create_default_context(cafile=certificate)
+        async with aiohttp.ClientSession() as http, http.get(f"{base}/derivatives/api/v3/tickers", ssl=trusting) as response:
+            answer = await response.json()
+
+    assert base.startswith("https://127.0.0.1:")
+    assert answer["result"] == "success"
 
 
 async def test_a_state_file_that_can_no_longer_be_written_ends_the_exchange_with_1(candles: Path, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--faults", type=Path, metavar="FILE", help="what is to go wrong on the wire (YAML or JSON)")
     parser.add_argument("--key", help="API key instead of a throw-away one")
     parser.add_argument("--secret", help="its base64 secret")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve https and wss with this certificate (PEM)")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="and its key")
     parser.add_argument("--die-with-parent", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -65,6 +67,8 @@ def usage_problem(args: argparse.Namespace) -> str | None:
     """What is wrong with the options, in one line; None when nothing is. Pure."""
     if bool(args.key) != bool(args.secret):
         return "--key and --secret must be given together"
+    if bool(args.tls_cert) != bool(args.tls_key):
+        return "--tls-cert and --tls-key must be given together"
     if args.secret and not _is_base64(args.secret):
         return "--secret must be base64 text, as the venue's secrets are"
     if not 0 <= args.port <= 65535:
@@ -120,6 +124,7 @@ async def _serve(args: argparse.Namespace, start: datetime) -> BaseException | N
         key=args.key,
         secret=args.secret,
         faults=args.faults,
+        tls=(args.tls_cert, args.tls_key) if args.tls_cert else None,
     )
     watch = None
     if sys.stdout.isatty():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,8 @@ class ExchangePlan:
     key: str | None
     secret: str | None
     faults: Path | None = None
+    tls: tuple[Path, Path] | None = None
+    """Certificate and key, PEM: serve https and wss."""
 
 
 def make_source(plan: ExchangePlan, say: Say) -> PriceSource:
@@ -62,6 +65,15 @@ def identity_of(plan: ExchangePlan) -> dict[str, str]:
     return {"market": market, "start": plan.start.isoformat(), "deposit": plan.deposit_usd}
 
 
+def _tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--tls-cert {certificate} --tls-key {key}: {error}") from error
+    return context
+
+
 async def serve_until_stopped(plan: ExchangePlan, say: Say, watch: Watch | None = None) -> BaseException | None:
     """Listen, print the address and the key pair, run until SIGTERM or SIGINT, leave a compact state file.
 
@@ -69,6 +81,7 @@ async def serve_until_stopped(plan: ExchangePlan, say: Say, watch: Watch | None 
     ConfigError for a wrong plan, OSError for a port or a file that cannot be had.
     """
     faults = () if plan.faults is None else read_faults(plan.faults)
+    tls = None if plan.tls is None else _tls_context(*plan.tls)
     try:
         deposit = Decimal(plan.deposit_usd)
     except InvalidOperation:
@@ -107,6 +120,7 @@ async def serve_until_stopped(plan: ExchangePlan, say: Say, watch: Watch | None 
         clock=clock,
         state=state,
         start_task=start_task,
+        tls=tls,
     )
     say(f"LISTENING {server.address.base_url}")
     say(f"KEY {credentials.key} SECRET {credentials.secret}")
