@@ -336,7 +336,7 @@ async def test_an_entry_whose_cancel_is_not_confirmed_keeps_its_symbol_until_it_
     assert rig.state is PositionState.CANCEL_PENDING
 
     rig.venue.cancel_verdict = lambda resting: "ok"
-    await rig.steps(8)
+    await rig.steps(30)
 
     assert rig.state is PositionState.CANCELLED
     assert rig.journal.state.orders[ENTRY].end is not None

@@ -88,26 +88,32 @@ def test_fault_a06_an_order_that_no_status_knows_is_looked_for_in_the_fills() ->
     assert end.words() == QUIET_LIFE
 
 
-def test_fault_a07_b09_cancelled_with_nothing_filled_is_not_believed_until_fills_and_position_agree() -> None:
+@pytest.mark.parametrize("answer", [None, AnswerLost()], ids=["acknowledged", "answer lost"])
+@pytest.mark.parametrize("life", [None, OrderLife.CANCELLED], ids=["no status", "status cancelled, filled 0"])
+def test_fault_a05_a07_an_executed_entry_that_seems_to_be_gone_blocks_its_symbol_until_fills_agree(
+    answer: AnswerLost | None, life: OrderLife | None
+) -> None:
+    """Every list is up to a minute behind; the next signal comes while nothing shows the fill."""
     end = play(
         Scenario(
             wishes=(Wish(), Wish(at_s=900)),
-            wire=(On("entry", AnswerLost()),),
+            wire=() if answer is None else (On("entry", answer),),
             reads=(
-                Read("status", 880, 1000, status_says=OrderLife.CANCELLED),
-                *(Read(what, 880, 930, lag_s=40) for what in LISTS),
+                Read("status", 0, 1000, hides=life is None, status_says=life),
+                *(Read(what, 850, 920, lag_s=55) for what in LISTS),
             ),
             feed_mute=MUTE,
-            start_s=890,
+            start_s=865,
             until_s=1000,
             settings=QUICK_SIGNALS,
         )
     )
 
-    assert len(end.sent("entry")) == 1, "its symbol stays blocked"
+    assert len(end.sent("entry")) == 1, end.tale()
     assert end.position() == D("0.1250")
     assert end.stops() == [(D("0.1250"), D(79_200))]
     assert [p.state for p in end.positions] == [PositionState.PROTECTED]
+    assert not end.of(ev.EntryAbandoned)
 
 
 def test_fault_a08_a_packet_the_venue_takes_twice_is_found_protected_and_given_back() -> None:

@@ -30,13 +30,14 @@ class SettleTimes:
 
     entry: beyond processBefore, longer than the venue's lists lag behind what happened (a minute was seen); exit: after the intent
     of a reduce-only order; listing: after the newest news of a live order.
-    gap_s: process seconds between two looks that count as two.
+    gap_s: process seconds between two looks that count as two. lag_s: process seconds that the lists may be behind.
     """
 
     entry: timedelta = timedelta(seconds=60)
     exit: timedelta = timedelta(seconds=2)
     listing: timedelta = timedelta(seconds=1)
     gap_s: float = 2.0
+    lag_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +167,11 @@ class _Judge:
     def not_listed(self, order: OwnOrder, status: OrderStatus | None) -> list[ev.JournalEvent]:
         """Not in the list: a status by id decides; without one, only repeated complete looks do."""
         key = f"absent {order.client_order_id}"
-        if status is not None:
+        if status is not None and not self._may_hide_fills(order, status):
             return self._by_status(order, status)
+        if status is not None and order.is_uncertain:
+            evidence = f"status: {status.life.value}"
+            return [ev.OrderPlaced(self.now, order.client_order_id, status.venue_order_id, None, evidence)]
         if not self.can_conclude or self.reads.at < _absence_counts_from(order, self.times):
             self.counter.keep(key)
             return []
@@ -175,10 +179,19 @@ class _Judge:
         needed = 1 if order.is_immediate and not order.purpose.is_entry and not order.is_uncertain else LOOKS_NEEDED
         if streak.count < needed or (order.purpose.is_entry and self._venue_holds_more(order)):
             return []
+        is_empty_entry = order.purpose.is_entry and order.filled_qty <= 0 and not order.is_uncertain
+        if is_empty_entry and streak.last_s - streak.first_s < self.times.lag_s:
+            return []  # giving it up frees its symbol: first its fills must have had the time to show
         evidence = f"not listed, no status, no further fill in {streak.count} complete looks, the last at {self.reads.at.isoformat()}"
         if order.is_uncertain:
             return [ev.OrderEnded(self.now, order.client_order_id, EndReason.NOT_PLACED, Qty(ZERO), evidence)]
         return [ev.OrderEnded(self.now, order.client_order_id, EndReason.GONE, order.filled_qty, evidence)]
+
+    @staticmethod
+    def _may_hide_fills(order: OwnOrder, status: OrderStatus) -> bool:
+        """True for an entry that is said to have ended with nothing filled: the venue was seen to say so of executed orders."""
+        is_empty = status.filled_qty <= 0 and order.filled_qty <= 0
+        return order.purpose.is_entry and status.life is OrderLife.CANCELLED and is_empty
 
     def _by_status(self, order: OwnOrder, status: OrderStatus) -> list[ev.JournalEvent]:
         key, events = order.client_order_id, list[ev.JournalEvent]()

@@ -246,7 +246,7 @@ async def test_an_entry_is_not_over_by_the_answer_to_its_cancel() -> None:
 
     assert rig.journal.state.orders[ENTRY].is_open
     assert rig.state is PositionState.CANCEL_PENDING
-    await rig.step()
+    await rig.steps(30)
     assert rig.journal.state.orders[ENTRY].end is not None
     assert rig.state is PositionState.CANCELLED
 

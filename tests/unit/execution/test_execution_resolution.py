@@ -31,7 +31,7 @@ from trading_system.execution.venue_reads import StreakCounter, Streaks
 PID = a_position_id()
 ENTRY, STOP = ClientOrderId(f"ts-{PID}-en-1"), ClientOrderId(f"ts-{PID}-sl-1")
 NOTHING = Streaks()
-TIMES = SettleTimes(entry=timedelta(seconds=10))
+TIMES = SettleTimes(entry=timedelta(seconds=10), lag_s=3.0)
 
 
 def a_look(s: float, orders: tuple[OpenOrder, ...] = (), positions: tuple[VenuePosition, ...] = ()) -> Looks:
@@ -78,6 +78,13 @@ def listed(key: ClientOrderId, venue_id: str = "", qty: str = "10", filled: str 
 
 def test_by_default_absence_counts_only_after_the_longest_lag_of_the_venues_lists() -> None:
     assert SettleTimes().entry >= timedelta(seconds=60)
+    assert SettleTimes().lag_s >= 60
+
+
+def test_an_acknowledged_entry_without_a_fill_is_given_up_only_when_the_lists_have_caught_up() -> None:
+    found = over_looks(ledger(*entry_events()), a_look(20), a_look(22.5), a_look(25))
+
+    assert [len(events) for events in found] == [0, 0, 1]
 
 
 def test_an_unknown_entry_is_dropped_only_after_two_complete_looks_well_past_its_deadline() -> None:
