@@ -146,6 +146,7 @@ class BarSeries:
         "_end_ms",
         "_high",
         "_low",
+        "_minutes_saved_ms",
         "_open",
         "_open_ms",
         "_past",
@@ -157,13 +158,21 @@ class BarSeries:
     )
 
     def __init__(
-        self, quarters: Iterable[Bar] = (), hours: Iterable[Bar] = (), *, start_ms: int = 0, past: BarSeries | None = None
+        self,
+        quarters: Iterable[Bar] = (),
+        hours: Iterable[Bar] = (),
+        *,
+        start_ms: int = 0,
+        past: BarSeries | None = None,
+        minutes_saved: int = 720,
     ) -> None:
         """quarters, hours: closed history. start_ms: bars from here on are live and belong to the saved state.
 
         past: a series whose bars before start_ms, without volume, stand in for this one's missing history.
+        minutes_saved: how many 1m bars a snapshot keeps, at most 1500.
         """
         self._past = past
+        self._minutes_saved_ms = minutes_saved * MINUTE_MS
         self.minutes = BarColumns(1_500)
         self.quarters = BarColumns(12_000)
         self.hours = BarColumns(20_000)
@@ -255,11 +264,11 @@ class BarSeries:
         )  # fmt: skip
 
     def snapshot(self) -> dict[str, Any]:
-        """Live quarters and the unfinished quarter's minutes; history comes from the source again, older minutes are let go."""
-        last = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
+        """Live quarters and the latest minutes; history comes from the source again, older minutes are let go."""
+        unfinished = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
         return {
             "quarters": self.quarters.packed(self.start_ms),
-            "minutes": self.minutes.packed(last),
+            "minutes": self.minutes.packed(min(unfinished, self._open_ms - self._minutes_saved_ms)),
             "running": list(self._running_minute()) if self._end_ms else None,
         }
 

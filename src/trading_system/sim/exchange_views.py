@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Final
 
 from trading_system.domain.market import Bar, Instrument, Timeframe
 from trading_system.sim.agenda import Agenda
@@ -38,6 +39,8 @@ from trading_system.sim.source import MarketSpec, PriceSource
 from trading_system.sim.tape import Tape
 from trading_system.sim.venue_calendar import VenueCalendar
 
+_SIDE_MINUTES_SAVED: Final = 120  # of mark and index; of trades twelve hours are kept
+
 
 class ExchangeViews:
     """The exchange's parts and its queries. Symbols are venue symbols; an unknown one raises KeyError."""
@@ -70,7 +73,7 @@ class ExchangeViews:
         start = self._source.start_ms
         series = BarSeries(quarters, hours, start_ms=start)
         # mark and index history: the traded bars without volume; the premium is far below what a bar shows
-        mark, index = (BarSeries(start_ms=start, past=series) for _ in range(2))
+        mark, index = (BarSeries(start_ms=start, past=series, minutes_saved=_SIDE_MINUTES_SAVED) for _ in range(2))
         return MarketState(number, spec, series, mark, index, start, self.config.variants.mark_average_ms)
 
     def keep_finished_by(self, process_ms: Callable[[], int], memory_ms: int) -> None:

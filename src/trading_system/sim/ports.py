@@ -61,6 +61,7 @@ from trading_system.sim.model import (
     OrderRow,
     OrderState,
     OrderType,
+    PositionRow,
     PositionsFeed,
     QuoteRow,
     SendRequest,
@@ -68,14 +69,22 @@ from trading_system.sim.model import (
     SimFill,
     StatusRow,
 )
+from trading_system.sim.read_models import LaggingReads
 
 _FILL_KINDS: Final = {
     "maker": FillKind.MAKER,
     "taker": FillKind.TAKER,
     "takerAfterEdit": FillKind.TAKER,
     "liquidation": FillKind.LIQUIDATION,
+    "assignor": FillKind.ASSIGNMENT,
+    "unwindBankrupt": FillKind.UNWIND,
+    "settlement": FillKind.SETTLEMENT,
 }
-_ORDER_KINDS: Final = {OrderType.STP: OrderKind.STOP, OrderType.TAKE_PROFIT: OrderKind.TAKE_PROFIT_TRIGGER}
+_ORDER_KINDS: Final = {
+    OrderType.STP: OrderKind.STOP,
+    OrderType.TAKE_PROFIT: OrderKind.TAKE_PROFIT_TRIGGER,
+    OrderType.TRAILING_STOP: OrderKind.OTHER,
+}
 _LIVES: Final = {
     OrderState.ENTERED_BOOK: OrderLife.ALIVE,
     OrderState.TRIGGER_PLACED: OrderLife.ALIVE,
@@ -95,9 +104,13 @@ _CANCEL_OUTCOMES: Final = {
 class SimVenue:
     """MarketData, Account, Orders and PrivateFeed at once."""
 
-    def __init__(self, exchange: SimExchange, *, feed_size: int = 10_000) -> None:
-        """feed_size: events the private feed holds for a slow reader; past it the reader is told to read everything again."""
+    def __init__(self, exchange: SimExchange, *, feed_size: int = 10_000, reads: LaggingReads | None = None) -> None:
+        """feed_size: events the private feed holds for a slow reader; past it the reader is told to read everything again.
+
+        reads: where open orders, positions and fills are listed from; None = from the exchange, without delay.
+        """
         self._exchange = exchange
+        self._reads = reads
         self._feed: asyncio.Queue[FeedEvent] = asyncio.Queue(feed_size)
         self._tickers: dict[str, tuple[int, Ticker]] = {}
         self.unsubscribe = exchange.subscribe(self._on_event)
@@ -151,15 +164,16 @@ class SimVenue:
         )
 
     async def positions(self) -> tuple[VenuePosition, ...]:
-        return self._positions()
+        return _positions((self._reads or self._exchange).positions())
 
     async def open_orders(self) -> tuple[OpenOrder, ...]:
-        return tuple(_open_order(row) for row in self._exchange.open_orders())
+        return tuple(_open_order(row) for row in (self._reads or self._exchange).open_orders())
 
     async def fills(self, since: datetime) -> tuple[Fill, ...]:
         since_ms = to_ms(since)
         found = []
-        for fill in reversed(self._exchange.executions()):
+        listed = reversed(self._exchange.executions()) if self._reads is None else self._reads.newest_fills()
+        for fill in listed:
             if fill.at_ms < since_ms:
                 break
             found.append(_fill(fill))
@@ -174,9 +188,7 @@ class SimVenue:
         for entry in reversed(self._exchange.account_log()):
             if entry.at_ms < since_ms:
                 break
-            flow = _flow(entry)
-            if flow is not None:
-                found.append(flow)
+            found += _flows(entry)[::-1]
         return tuple(reversed(found))
 
     # --- Orders ---
@@ -220,7 +232,7 @@ class SimVenue:
                     event.reason if event.is_gone else None,
                 )
             case PositionsFeed():
-                told = FeedPositions(self._positions())
+                told = FeedPositions(_positions(self._exchange.positions()))
             case _:
                 return
         if self._feed.full():
@@ -229,11 +241,12 @@ class SimVenue:
             told = FeedReset("the reader was too slow; events were dropped")
         self._feed.put_nowait(told)
 
-    def _positions(self) -> tuple[VenuePosition, ...]:
-        return tuple(
-            VenuePosition(normalise(row.symbol), Direction.LONG if row.is_long else Direction.SHORT, Qty(row.size), Price(row.entry_price))
-            for row in self._exchange.positions()
-        )
+
+def _positions(rows: Sequence[PositionRow]) -> tuple[VenuePosition, ...]:
+    return tuple(
+        VenuePosition(normalise(row.symbol), Direction.LONG if row.is_long else Direction.SHORT, Qty(row.size), Price(row.entry_price))
+        for row in rows
+    )
 
 
 def _client(text: str | None) -> ClientOrderId | None:
@@ -317,16 +330,19 @@ def _status(row: StatusRow) -> OrderStatus:
     return OrderStatus(_client(order.cli_ord_id), VenueOrderId(order.order_id), _LIVES[row.state], Qty(order.filled), reason)
 
 
-def _flow(entry: LogEntry) -> AccountFlow | None:
+def _flows(entry: LogEntry) -> list[AccountFlow]:
     """The money movements that are not realised P&L; the position leg of a trade moves no money."""
     if entry.asset != "usd":
-        return None
+        return []
     symbol = None if entry.contract is None else normalise(entry.contract)
+    flow_id, at = str(entry.entry_id), from_ms(entry.at_ms)
     if entry.fee is not None:
-        fill_id = None if entry.execution is None else entry.execution
-        return AccountFlow(str(entry.entry_id), from_ms(entry.at_ms), FlowKind.FEE, Usd(-entry.fee), symbol, fill_id)
+        flows = [AccountFlow(flow_id, at, FlowKind.FEE, Usd(-entry.fee), symbol, entry.execution)]
+        if entry.liquidation_fee:
+            flows.append(AccountFlow(f"{flow_id}:liquidation", at, FlowKind.LIQUIDATION_FEE, Usd(-entry.liquidation_fee), symbol))
+        return flows
     amount = Usd(entry.new_balance - entry.old_balance)
     if entry.realized_funding is not None:
-        return AccountFlow(str(entry.entry_id), from_ms(entry.at_ms), FlowKind.FUNDING, amount, symbol)
+        return [AccountFlow(flow_id, at, FlowKind.FUNDING, amount, symbol)]
     kind = FlowKind.DEPOSIT if amount >= 0 else FlowKind.WITHDRAWAL
-    return AccountFlow(str(entry.entry_id), from_ms(entry.at_ms), kind, amount, symbol)
+    return [AccountFlow(flow_id, at, kind, amount, symbol)]

@@ -5,40 +5,42 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from trading_system.sim.exchange import SimExchange
-from trading_system.sim.model import Notice
+from trading_system.sim.read_models import LaggingReads
 
 _NAMESPACE = uuid.UUID("5f0c1a52-58a1-4b8e-9a53-6c0f3f1d7f10")
 
 
 @dataclass(slots=True)
 class Preferences:
-    """Per-market preferences. The margin model is cross: a fixed leverage is listed, it does not isolate the position."""
+    """Per-market preferences that the model does not know. (A fixed leverage it does: the position is isolated.)"""
 
-    leverage: dict[str, Decimal] = field(default_factory=dict)
     pnl_currency: dict[str, str] = field(default_factory=dict)
 
     def to_record(self) -> dict[str, Any]:
-        return {"leverage": {symbol: str(value) for symbol, value in self.leverage.items()}, "pnl_currency": dict(self.pnl_currency)}
+        return {"pnl_currency": dict(self.pnl_currency)}
 
     def restore(self, record: Mapping[str, Any]) -> None:
-        self.leverage = {symbol: Decimal(value) for symbol, value in record["leverage"].items()}
         self.pnl_currency = dict(record["pnl_currency"])
 
 
 @dataclass(slots=True)
 class Desk:
-    """Everything an endpoint may touch."""
+    """Everything an endpoint may touch. process_ms: the watch that read delays are counted by; None = market time."""
 
     exchange: SimExchange
     account_uid: str
     preferences: Preferences = field(default_factory=Preferences)
-    notifications: list[Notice] = field(default_factory=list)
     on_preferences: Callable[[Preferences], None] = lambda _preferences: None
     """Makes a changed preference durable."""
+    process_ms: Callable[[], int] | None = None
+    reads: LaggingReads = field(init=False)
+    """Where open orders, positions and fills are listed from."""
+
+    def __post_init__(self) -> None:
+        self.reads = LaggingReads(self.exchange, now_ms=self.process_ms)
 
     @property
     def now_ms(self) -> int:

@@ -47,6 +47,17 @@ class BadRequest(RequestRefused):
         return Answer(400, {"status": "BAD_REQUEST", "result": "error", "errors": errors, "serverTime": iso(now_ms)})
 
 
+class MarginRefused(RequestRefused):
+    """A preference that would break the account's margin: HTTP 500, as the venue answers it."""
+
+    def __init__(self) -> None:
+        super().__init__("INSUFFICIENT_MARGIN")
+
+    def answer(self, now_ms: int) -> Answer:
+        errors = [{"code": 92, "message": self.error}]
+        return Answer(500, {"status": "INTERNAL_SERVER_ERROR", "result": "error", "errors": errors, "serverTime": iso(now_ms)})
+
+
 def success(payload: Mapping[str, Any], now_ms: int) -> Answer:
     """`result`, the payload, and `serverTime` in market time."""
     return Answer(200, {"result": "success", **payload, "serverTime": iso(now_ms)})

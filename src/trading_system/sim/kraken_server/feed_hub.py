@@ -129,7 +129,10 @@ class FeedHub:
                     "logs": [log_row(row) for row in islice(reversed(exchange.account_log()), _SNAPSHOT_ROWS)],
                 }
             case _:
-                return {"feed": "notifications_auth", "notifications": [notification_feed_row(row) for row in self._desk.notifications]}
+                return {
+                    "feed": "notifications_auth",
+                    "notifications": [notification_feed_row(row) for row in self._desk.exchange.notices()],
+                }
 
     def _publish_account(self, events: Iterable[SimEvent]) -> None:
         is_positions_due = is_balances_due = False

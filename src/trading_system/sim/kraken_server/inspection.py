@@ -4,6 +4,9 @@ GET  /_sim/state    account, positions, orders, fills, modes, budgets, faults th
 GET  /_sim/log      requests and answers with seq and time (after_seq, limit)
 POST /_sim/faults   {"kind": …, "path": "sendorder", "count": 1, "skip": 0, "delay_s": 0}
 POST /_sim/mode     {"symbol": "PF_XBTUSD", "mode": "post_only"}
+POST /_sim/maintenance  {"in_s": 600, "minutes": 10, "post_only_minutes": 5}: announce it (market time)
+POST /_sim/delist  {"symbol": "PF_XBTUSD", "in_s": 600}: announce the end of a contract
+POST /_sim/delays  {"orders_ms": 0, "positions_ms": 0, "fills_ms": 0}: how far the listings lag (process time)
 POST /_sim/feeds    {"action": "drop"}: cut every WebSocket
 """
 
@@ -23,6 +26,7 @@ from trading_system.sim.kraken_server.faults import Faults, fault_of
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.request_log import RequestLog
 from trading_system.sim.model import MarketMode
+from trading_system.sim.read_models import ReadDelays
 
 FILLS_MAX: Final = 5_000
 
@@ -39,6 +43,10 @@ def state_payload(desk: Desk) -> dict[str, Any]:
         "orders": [to_json(row) for row in exchange.open_orders()],
         "fills": [to_json(row) for row in fills],
         "modes": {symbol: exchange.mode(symbol).value for symbol in exchange.symbols()},
+        "leverage": to_json(exchange.leverage()),
+        "notices": [to_json(notice) for notice in exchange.notices()],
+        "is_down": exchange.is_down,
+        "read_delays": to_json(desk.reads.delays),
     }
 
 
@@ -93,10 +101,17 @@ class Inspection:
                     self._faults.add(fault_of(row))
                 case "mode":
                     self._desk.exchange.set_mode(row["symbol"], MarketMode(row["mode"]))
+                case "maintenance":
+                    start_ms = self._desk.now_ms + int(row.get("in_s", 0)) * 1000
+                    self._desk.exchange.announce_maintenance(start_ms, int(row.get("minutes", 10)), int(row.get("post_only_minutes", 5)))
+                case "delist":
+                    self._desk.exchange.announce_delisting(row["symbol"], self._desk.now_ms + int(row.get("in_s", 0)) * 1000)
+                case "delays":
+                    self._desk.reads.set_delays(ReadDelays(**row))
                 case "feeds":
                     await self._drop_feeds()
                 case _:
-                    return web.Response(status=404, text="levers: faults, mode, feeds")
+                    return web.Response(status=404, text="levers: faults, mode, maintenance, delist, delays, feeds")
         except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError) as error:
             return web.Response(status=400, text=f"{page}: {error}")
         self._publish()

@@ -11,11 +11,11 @@ import msgspec
 
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import iso
-from trading_system.sim.kraken_server.envelope import Payload, RequestRefused
+from trading_system.sim.kraken_server.envelope import BadRequest, Payload, RequestRefused
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.rest_public import known_market
 from trading_system.sim.kraken_server.rows_order import event_row
-from trading_system.sim.model import CancelRequest, CancelResult, EditRequest, EditResult, SendRequest, SendResult
+from trading_system.sim.model import CancelRequest, CancelResult, EditRequest, EditResult, OrderType, SendRequest, SendResult
 
 
 def send_order(desk: Desk, params: Params) -> Payload:
@@ -89,7 +89,10 @@ def batch_order(desk: Desk, params: Params) -> Payload:
     """Each instruction is judged alone, in order; the batch's deadline holds for all that have none of their own."""
     deadline = params.text("processBefore", "ProcessBefore")
     defaults = {} if deadline is None else {"processBefore": deadline}
-    return {"batchStatus": [_batch_row(desk, defaults | item) for item in batch_items(params)]}
+    items, most = batch_items(params), desk.exchange.config.variants.batch_max
+    if most is not None and len(items) > most:
+        raise RequestRefused("invalidArgument: batchOrder")
+    return {"batchStatus": [_batch_row(desk, defaults | item) for item in items]}
 
 
 def _batch_row(desk: Desk, item: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +127,8 @@ def _instructed(desk: Desk, params: Params) -> SendResult | EditResult | CancelR
 def _send(desk: Desk, params: Params) -> SendResult:
     order_type, side = params.required("orderType"), params.required("side")
     size, symbol = params.required_number("size"), known_market(desk, params)
+    if order_type == OrderType.TRAILING_STOP.value and not desk.exchange.config.variants.accepts_trailing_stops:
+        raise BadRequest("invalid order type")
     return desk.exchange.send(
         SendRequest(
             symbol=symbol,
@@ -136,6 +141,8 @@ def _send(desk: Desk, params: Params) -> SendResult:
             reduce_only=params.flag("reduceOnly") or False,
             cli_ord_id=params.text("cliOrdId"),
             process_before_ms=params.time_ms("processBefore"),
+            trailing_deviation=params.number("trailingStopMaxDeviation"),
+            trailing_unit=params.text("trailingStopDeviationUnit"),
         )
     )
 
@@ -160,6 +167,8 @@ def _edit(desk: Desk, params: Params) -> EditResult:
             stop_price=params.number("stopPrice"),
             is_absolute=mode == "ABSOLUTE",
             process_before_ms=params.time_ms("processBefore"),
+            trailing_deviation=params.number("trailingStopMaxDeviation"),
+            trailing_unit=params.text("trailingStopDeviationUnit"),
         )
     )
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import iso
-from trading_system.sim.kraken_server.envelope import Payload, RequestRefused
+from trading_system.sim.kraken_server.envelope import MarginRefused, Payload, RequestRefused
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.rest_public import known_market
 from trading_system.sim.kraken_server.rows_account import accounts_row, open_position_row
 from trading_system.sim.kraken_server.rows_market import FEE_SCHEDULE_UID
 from trading_system.sim.kraken_server.rows_order import fill_row, open_order_row, status_row
-
-_VOLUME_DAYS_MS = 30 * 86_400_000
 
 
 def accounts(desk: Desk, _params: Params) -> Payload:
@@ -23,12 +20,12 @@ def accounts(desk: Desk, _params: Params) -> Payload:
 
 
 def open_positions(desk: Desk, _params: Params) -> Payload:
-    leverage = desk.preferences.leverage
-    return {"openPositions": [open_position_row(row, leverage.get(row.symbol)) for row in desk.exchange.positions()]}
+    return {"openPositions": [open_position_row(row) for row in desk.reads.positions()]}
 
 
 def open_orders(desk: Desk, _params: Params) -> Payload:
-    return {"openOrders": [open_order_row(order) for order in desk.exchange.open_orders()]}
+    stop_word = desk.exchange.config.variants.stop_word
+    return {"openOrders": [open_order_row(order, stop_word) for order in desk.reads.open_orders()]}
 
 
 def orders_status(desk: Desk, params: Params) -> Payload:
@@ -38,40 +35,39 @@ def orders_status(desk: Desk, params: Params) -> Payload:
 
 
 def fills(desk: Desk, params: Params) -> Payload:
-    """The 100 newest, newest first; `lastFillTime` gives those before it."""
-    return {"fills": [fill_row(fill) for fill in desk.exchange.fills(before_ms=params.time_ms("lastFillTime"), limit=100)]}
+    """The newest (100 unless configured), newest first; `lastFillTime` gives those before it."""
+    variants = desk.exchange.config.variants
+    rows = desk.reads.fills(before_ms=params.time_ms("lastFillTime"), limit=variants.fills_page)
+    return {"fills": [fill_row(fill, shows_fee=variants.fills_show_fees) for fill in rows]}
 
 
 def fee_volumes(desk: Desk, _params: Params) -> Payload:
     """USD traded in the last 30 days."""
-    since_ms = desk.now_ms - _VOLUME_DAYS_MS
-    volume = sum((fill.size * fill.price for fill in desk.exchange.executions() if fill.at_ms >= since_ms), Decimal(0))
-    return {"volumesByFeeSchedule": {FEE_SCHEDULE_UID: volume}}
+    return {"volumesByFeeSchedule": {FEE_SCHEDULE_UID: desk.exchange.traded_30_days()}}
 
 
 def notifications(desk: Desk, _params: Params) -> Payload:
     rows = [
         {"type": note.kind, "priority": note.priority, "note": note.note, "effectiveTime": iso(note.effective_ms)}
-        for note in desk.notifications
+        for note in desk.exchange.notices()
     ]
     return {"notifications": rows}
 
 
 def leverage_preferences(desk: Desk, params: Params) -> Payload:
-    rows = _preferred(desk, params, desk.preferences.leverage, "maxLeverage")
+    rows = _preferred(desk, params, desk.exchange.leverage(), "maxLeverage")
     return {"leveragePreferences": rows}
 
 
 def put_leverage_preference(desk: Desk, params: Params) -> Payload:
-    """With maxLeverage the market shows as isolated; without it returns to cross."""
+    """With maxLeverage the market is isolated; without it returns to cross. Refused when margin would break."""
     symbol, leverage = known_market(desk, params), params.number("maxLeverage")
-    if leverage is None:
-        desk.preferences.leverage.pop(symbol, None)
-    elif leverage <= 0:
-        raise RequestRefused("invalidArgument: maxLeverage")
-    else:
-        desk.preferences.leverage[symbol] = leverage
-    desk.on_preferences(desk.preferences)
+    try:
+        is_accepted = desk.exchange.set_leverage(symbol, leverage)
+    except ValueError as error:
+        raise RequestRefused("invalidArgument: maxLeverage") from error
+    if not is_accepted:
+        raise MarginRefused
     return {}
 
 

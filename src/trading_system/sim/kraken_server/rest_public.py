@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
+from trading_system.sim.fees import FEE_TIERS
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import iso_seconds
 from trading_system.sim.kraken_server.envelope import BadRequest, Payload
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.rows_market import FEE_SCHEDULE_UID, index_row, instrument_row, is_tradeable, ticker_row, trade_row
-
-# maker and taker in percent by 30-day USD volume (Kraken support page on futures fees)
-_FEE_TIERS: Final = (
-    (0, "0.02", "0.05"),
-    (2_500_000, "0.015", "0.045"),
-    (5_000_000, "0.0125", "0.04"),
-    (10_000_000, "0.01", "0.035"),
-    (20_000_000, "0.0075", "0.03"),
-    (30_000_000, "0.005", "0.025"),
-    (50_000_000, "0.003", "0.02"),
-    (75_000_000, "0.0015", "0.015"),
-    (100_000_000, "0", "0.0125"),
-)
 
 
 def known_market(desk: Desk, params: Params, name: str = "symbol") -> str:
@@ -40,7 +27,9 @@ def instruments(desk: Desk, _params: Params) -> Payload:
         spec = exchange.spec(instrument.venue_symbol)
         mode = exchange.mode(instrument.venue_symbol)
         quote = exchange.quote(instrument.venue_symbol)
-        rows.append(instrument_row(instrument, mode, quote.index, spec.category, spec.opened_ms))
+        row = instrument_row(instrument, mode, quote.index, spec.category, spec.opened_ms)
+        hold_ms = exchange.hold_ms(instrument.venue_symbol)
+        rows.append(row | {"makerProtectionMillis": hold_ms} if hold_ms else row)
     return {"instruments": rows}
 
 
@@ -92,7 +81,7 @@ def history(desk: Desk, params: Params) -> Payload:
 
 
 def feeschedules(_desk: Desk, _params: Params) -> Payload:
-    tiers = [{"makerFee": Decimal(maker), "takerFee": Decimal(taker), "usdVolume": volume} for volume, maker, taker in _FEE_TIERS]
+    tiers = [{"makerFee": tier.maker_percent, "takerFee": tier.taker_percent, "usdVolume": tier.volume_usd} for tier in FEE_TIERS]
     return {"feeSchedules": [{"uid": FEE_SCHEDULE_UID, "name": "Linear Multi-Collateral Fees", "tiers": tiers}]}
 
 

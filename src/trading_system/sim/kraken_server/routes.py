@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from trading_system.sim.kraken_server import charts, history, rest_margin, rest_orders, rest_private, rest_public
@@ -139,6 +139,8 @@ class Api:
         route, path_values = found
         if route.pool is not Pool.PUBLIC and not self._is_authentic(request):
             return failure("authenticationError", now_ms)
+        if route.pool is not Pool.PUBLIC and self._desk.exchange.is_down:
+            return replace(failure("Unavailable", now_ms), status=self._desk.exchange.config.variants.maintenance_status)
         try:
             params = Params.of_request(request.query, request.body, path_values)
             if not self._budget.take(route.pool, route.cost(params), now_s):

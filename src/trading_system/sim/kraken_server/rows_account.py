@@ -39,7 +39,7 @@ def accounts_row(account: AccountRow) -> dict[str, Any]:
     }
 
 
-def open_position_row(position: PositionRow, leverage: Decimal | None) -> dict[str, Any]:
+def open_position_row(position: PositionRow) -> dict[str, Any]:
     """One row of `openpositions`. Mark, margin and liquidation price are not part of it."""
     row: dict[str, Any] = {
         "side": "long" if position.is_long else "short",
@@ -50,8 +50,8 @@ def open_position_row(position: PositionRow, leverage: Decimal | None) -> dict[s
         "unrealizedFunding": position.unrealized_funding,
         "pnlCurrency": "USD",
     }
-    if leverage is not None:
-        row["maxFixedLeverage"] = leverage
+    if position.max_fixed_leverage is not None:
+        row["maxFixedLeverage"] = position.max_fixed_leverage
     return row
 
 
@@ -80,6 +80,6 @@ def log_row(entry: LogEntry) -> dict[str, Any]:
         "funding_rate": entry.funding_rate,
         "realized_funding": entry.realized_funding,
         "conversion_spread_percentage": None,
-        "liquidation_fee": None,
+        "liquidation_fee": entry.liquidation_fee,
         "position_uid": None,
     }

@@ -11,6 +11,7 @@ from trading_system.sim.kraken_server.rows_market import change_percent, ticker_
 from trading_system.sim.model import (
     AccountRow,
     BookRows,
+    IsolatedRow,
     MarketMode,
     Notice,
     OrderFeed,
@@ -22,7 +23,15 @@ from trading_system.sim.model import (
     TradeRow,
 )
 
-_TYPE_WORDS: Final = {OrderType.STP: "stop", OrderType.TAKE_PROFIT: "take_profit", OrderType.LIQUIDATION: "liquidation"}
+_TYPE_WORDS: Final = {
+    OrderType.STP: "stop",
+    OrderType.TAKE_PROFIT: "take_profit",
+    OrderType.TRAILING_STOP: "stop",
+    OrderType.LIQUIDATION: "liquidation",
+    OrderType.ASSIGNMENT: "assignment",
+    OrderType.UNWIND: "unwind",
+}
+_TRADE_WORDS: Final = {"partial liquidation": "partialLiquidation", "assignment": "liquidation"}
 _FILL_WORDS: Final = {**_TYPE_WORDS, OrderType.IOC: "ioc", OrderType.MKT: "ioc", OrderType.FOK: "fok", OrderType.POST: "post"}
 _WHOLE_ORDER_REASONS: Final = frozenset({"full_fill", "partial_fill"})
 _PERCENT: Final = Decimal("0.01")
@@ -77,7 +86,7 @@ def trade_message(symbol: str, trade: TradeRow) -> dict[str, Any]:
         "product_id": symbol,
         "uid": trade.uid,
         "side": trade.side.value,
-        "type": trade.trade_type,
+        "type": _TRADE_WORDS.get(trade.trade_type, trade.trade_type),
         "seq": trade.trade_id,
         "time": trade.at_ms,
         "qty": trade.size,
@@ -140,6 +149,8 @@ def open_order_feed_row(order: OrderRow) -> dict[str, Any]:
         row["cli_ord_id"] = order.cli_ord_id
     if order.trigger_signal is not None:
         row["triggerSignal"] = order.trigger_signal.value
+    if order.trailing is not None:
+        row["trailing_stop_options"] = {"max_deviation": order.trailing.max_deviation, "unit": order.trailing.unit.value}
     return row
 
 
@@ -162,13 +173,50 @@ def open_position_feed_row(position: PositionRow, account: AccountRow) -> dict[s
         "mark_price": position.mark_price,
         "index_price": position.index_price,
         "liquidation_threshold": position.liquidation_price if position.liquidation_price is not None else Decimal(0),
-        "effective_leverage": _ratio(notional, account.margin_equity),
+        "effective_leverage": _ratio(notional, _equity_of(position, account)),
         "return_on_equity": _ratio(position.unrealized_pnl * 100, position.initial_margin),
         "unrealized_funding": position.unrealized_funding,
         "initial_margin": position.initial_margin,
         "initial_margin_with_orders": position.initial_margin,
         "maintenance_margin": position.maintenance_margin,
         "pnl_currency": "USD",
+    }
+
+
+def _equity_of(position: PositionRow, account: AccountRow) -> Decimal:
+    """What the position leans on: its own purse when isolated."""
+    own = next((row.equity for row in account.isolated if row.symbol == position.symbol), None)
+    return account.cross_equity if own is None else own
+
+
+def _isolated_block(row: IsolatedRow) -> dict[str, Any]:
+    return {
+        "initial_margin": row.initial_margin,
+        "initial_margin_with_orders": row.initial_margin,
+        "maintenance_margin": row.maintenance_margin,
+        "pnl": row.pnl,
+        "unrealized_funding": row.unrealized_funding,
+        "total_unrealized": row.pnl + row.unrealized_funding,
+        "total_unrealized_as_margin": row.pnl + row.unrealized_funding,
+        "margin_equity": row.equity,
+    }
+
+
+def _cross_block(account: AccountRow) -> dict[str, Any]:
+    own = account.isolated
+    initial = sum((row.initial_margin for row in own), Decimal(0))
+    balance = account.balance - sum((row.margin for row in own), Decimal(0))
+    return {
+        "balance_value": balance,
+        "portfolio_value": account.cross_equity,
+        "collateral_value": balance,
+        "initial_margin": account.initial_margin_with_orders - initial,
+        "initial_margin_without_orders": account.initial_margin - initial,
+        "maintenance_margin": account.maintenance_margin - sum((row.maintenance_margin for row in own), Decimal(0)),
+        "pnl": account.pnl - sum((row.pnl for row in own), Decimal(0)),
+        "unrealized_funding": account.unrealized_funding - sum((row.unrealized_funding for row in own), Decimal(0)),
+        "margin_equity": account.cross_equity,
+        "available_margin": account.available_margin,
     }
 
 
@@ -197,19 +245,8 @@ def flex_block(account: AccountRow) -> dict[str, Any]:
         "total_unrealized_as_margin": account.total_unrealized,
         "margin_equity": account.margin_equity,
         "available_margin": account.available_margin,
-        "isolated": {},
-        "cross": {
-            "balance_value": account.balance,
-            "portfolio_value": account.portfolio_value,
-            "collateral_value": account.balance,
-            "initial_margin": account.initial_margin_with_orders,
-            "initial_margin_without_orders": without_orders,
-            "maintenance_margin": account.maintenance_margin,
-            "pnl": account.pnl,
-            "unrealized_funding": account.unrealized_funding,
-            "margin_equity": account.margin_equity,
-            "available_margin": account.available_margin,
-        },
+        "isolated": {row.symbol: _isolated_block(row) for row in account.isolated},
+        "cross": _cross_block(account),
     }
 
 

@@ -101,16 +101,18 @@ def event_row(event: OrderEvent) -> dict[str, Any]:
             assert_never(event)
 
 
-def open_order_row(order: OrderRow) -> dict[str, Any]:
-    """One row of `openorders`. A stop-market has no limitPrice."""
+def open_order_row(order: OrderRow, stop_word: str = OrderType.STP.value) -> dict[str, Any]:
+    """One row of `openorders`. A stop-market has no limitPrice. stop_word: stp or stop, sources differ."""
     row: dict[str, Any] = {"order_id": order.order_id}
     if order.cli_ord_id is not None:
         row["cliOrdId"] = order.cli_ord_id
-    row |= {"symbol": order.symbol, "side": order.side.value, "orderType": order.order_type.value if order.is_trigger else "lmt"}
+    row |= {"symbol": order.symbol, "side": order.side.value, "orderType": _listed_type(order, stop_word)}
     if order.limit_price is not None:
         row["limitPrice"] = order.limit_price
     if order.is_trigger:
         row |= {"stopPrice": order.stop_price, "triggerSignal": (order.trigger_signal or TriggerSignal.LAST).value}
+    if order.trailing is not None:
+        row |= {"trailingStopMaxDeviation": order.trailing.max_deviation, "trailingStopDeviationUnit": order.trailing.unit.value}
     return row | {
         "unfilledSize": order.unfilled,
         "filledSize": order.filled,
@@ -119,6 +121,12 @@ def open_order_row(order: OrderRow) -> dict[str, Any]:
         "receivedTime": iso(order.received_ms),
         "lastUpdateTime": iso(order.updated_ms),
     }
+
+
+def _listed_type(order: OrderRow, stop_word: str) -> str:
+    if order.order_type is OrderType.STP:
+        return stop_word
+    return order.order_type.value if order.is_trigger else "lmt"
 
 
 def status_row(row: StatusRow) -> dict[str, Any]:
@@ -147,11 +155,13 @@ def status_row(row: StatusRow) -> dict[str, Any]:
     return {"order": body, "status": row.state.value, "updateReason": row.update_reason, "error": row.error}
 
 
-def fill_row(fill: SimFill) -> dict[str, Any]:
-    """One row of `fills`. It carries no fee: most accounts see fees only in the account log and the fills feed."""
+def fill_row(fill: SimFill, *, shows_fee: bool = False) -> dict[str, Any]:
+    """One row of `fills`. Without a fee: most accounts see fees only in the account log and the fills feed."""
     row: dict[str, Any] = {"fill_id": fill.fill_id, "order_id": fill.order_id}
     if fill.cli_ord_id is not None:
         row["cliOrdId"] = fill.cli_ord_id
+    if shows_fee:
+        row |= {"fee_paid": fill.fee_paid, "fee_currency": fill.fee_currency}
     return row | {
         "symbol": fill.symbol,
         "side": fill.side.value,

@@ -27,6 +27,8 @@ from trading_system.sim.kraken_server.routes import Api
 from trading_system.sim.kraken_server.state_file import StateFile
 from trading_system.sim.kraken_server.websocket import FeedServer, StartTask
 
+STATUS_MEMORY_MS: Final = 5_000
+"""How long orders/status knows an ended order, process time."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -64,7 +66,14 @@ class KrakenServer:
         self._clock = clock
         self._state = state
         self._keeper = Keeper(exchange, state, clock)
-        self.desk = Desk(exchange, account_uid(credentials.key), restored_preferences(state), on_preferences=self._save_preferences)
+        # a market that is moved by hand is its own watch
+        process_ms = self._process_ms if speed else None
+        if process_ms is not None:
+            exchange.keep_finished_by(process_ms, STATUS_MEMORY_MS)
+        self.desk = Desk(
+            exchange, account_uid(credentials.key), restored_preferences(state),
+            on_preferences=self._save_preferences, process_ms=process_ms,
+        )  # fmt: skip
         self._budget = RateBudget()
         self._api = Api(self.desk, credentials, self._budget)
         self._hub = FeedHub(self.desk)
@@ -135,6 +144,9 @@ class KrakenServer:
             self.failure = error
             self.failed.set()
             _LOG.critical("SIM_MARKET_STOPPED error=%r", error, exc_info=error)
+
+    def _process_ms(self) -> int:
+        return int(self._clock.monotonic() * 1000)
 
     def _facts(self) -> dict[str, Any]:
         return {"speed": self._pump.speed, "points_left": self._budget.left(self._clock.monotonic())}
