@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from trading_system.domain.errors import ConfigError
-from trading_system.domain.orders import Direction, OrderPurpose
+from trading_system.domain.orders import ClientOrderId, Direction, OrderPurpose
 from trading_system.domain.units import ZERO, Price, Qty, round_price_down, round_price_up
 
 TRAIL_LADDER: Final = (
@@ -51,6 +51,9 @@ class PositionParameters:
     take_profit_distance_min: Decimal = Decimal("0.003")
     take_profit_cooldown_s: float = 600.0
     stop_retry_s: float = 5.0
+    venue_naked_s: float = 4.0
+    """So long the venue's own lists may show no cover before another stop is placed, whatever the books say."""
+    backup_retry_s: float = 12.0
     adopted_stop_retry_s: float = 10.0
     adopted_stop_distance: Decimal = Decimal("0.02")
     naked_hard_s: float = 60.0
@@ -91,6 +94,10 @@ class MarketView:
     bid: Price | None = None
     ask: Price | None = None
     liquidation_price: Price | None = None
+    listed: frozenset[ClientOrderId] | None = None
+    """Our orders the newest list of open orders showed; None = no list was ever read."""
+    venue_naked_s: float = 0.0
+    """How long, as of the newest reading, the venue's own lists have shown this position without full cover."""
     allow_take_profits: bool = True
     """False while halted: stops stay and tighten, no take-profits."""
 
@@ -107,6 +114,9 @@ class Watch:
 
     naked_since_s: float | None = None
     stop_tried_s: float | None = None
+    backup_tried_s: float | None = None
+    stops_seen: frozenset[ClientOrderId] = frozenset()
+    """Live stops of ours that a list of open orders has shown."""
     through_since_s: float | None = None
     tp1_passed: int = 0
     """Consecutive fresh quotes beyond the first target."""

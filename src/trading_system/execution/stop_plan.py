@@ -47,6 +47,12 @@ def plan_stop(
 ) -> tuple[tuple[Action, ...], Watch]:
     """Actions that make the live stops cover the quantity at the wanted trigger; `now_s` in process seconds."""
     qty = position.tally.qty
+    if view.listed:
+        watch = _note_listed(orders, view.listed, watch)
+    if view.venue_naked_s >= params.venue_naked_s and position.state is not PositionState.OPEN:
+        backup = _plan_backup(position, orders, view, watch, params, now_s)
+        if backup is not None:
+            return (backup,), replace(watch, backup_tried_s=now_s)
     if _is_as_wanted(position, orders, qty):
         return (), watch if watch.naked_since_s is None and watch.stop_tried_s is None else _covered(watch)
     live = [o for o in orders.values() if o.purpose is OrderPurpose.STOP and o.state is OrderState.LIVE and o.protects > 0]
@@ -94,6 +100,35 @@ def _is_as_wanted(position: Position, orders: Mapping[ClientOrderId, OwnOrder], 
         and found.qty - found.filled_qty == qty
         and found.trigger_price == position.stop_wanted
     )
+
+
+def _note_listed(orders: Mapping[ClientOrderId, OwnOrder], listed: frozenset[ClientOrderId], watch: Watch) -> Watch:
+    seen = frozenset(
+        key for key, order in orders.items() if order.purpose is OrderPurpose.STOP and (key in listed or key in watch.stops_seen)
+    )
+    return watch if seen == watch.stops_seen else replace(watch, stops_seen=seen)
+
+
+def _plan_backup(
+    position: Position, orders: Mapping[ClientOrderId, OwnOrder], view: MarketView, watch: Watch, params: PositionParameters, now_s: float
+) -> PlaceStop | None:
+    """The books say covered, the venue's lists say naked: a second reduce-only stop is harmless, a gap is not.
+
+    Only when every stop the books believe in was listed once and is not any more: a new one that no list shows yet is no sign of
+    anything. The books learn of a vanished stop only by complete evidence, which failing look-ups can hold up for a minute. The
+    extra stop is cancelled again once both are seen to rest.
+    """
+    listed = view.listed or frozenset()
+    stops = [key for key, order in orders.items() if order.purpose is OrderPurpose.STOP and not order.is_foreign]
+    if not stops or any(key in listed or key not in watch.stops_seen for key in stops):
+        return None
+    if watch.backup_tried_s is not None and now_s - watch.backup_tried_s < params.backup_retry_s:
+        return None
+    qty = floor_to_step(position.qty, view.size_step)
+    trigger = stop_on_tick(position.direction, position.stop_wanted, view.tick)
+    if qty <= 0 or (view.mark is not None and is_through(position.direction, view.mark, trigger)):
+        return None
+    return PlaceStop(position.position_id, Qty(qty), trigger, f"the venue has listed no cover for {view.venue_naked_s:.0f} s")
 
 
 def _covered(watch: Watch) -> Watch:
@@ -167,6 +202,8 @@ def _keep(position: Position, own: list[OwnOrder], covered: Decimal, view: Marke
     needed = floor_to_step(max(ZERO, position.qty - foreign), view.size_step)
     if needed <= 0:
         return ()
+    if len(own) > 1 and not _are_listed(own, view):
+        return ()  # one of them may be gone: which one protects is not known until both are seen
     if len(own) > 1 and newest.protects >= needed:
         evidence = f"{newest.client_order_id} rests and covers {newest.protects} of {position.qty}"
         return tuple(CancelOrder(position.position_id, o.client_order_id, "one stop is enough", evidence) for o in own[:-1])
@@ -182,6 +219,11 @@ def _keep(position: Position, own: list[OwnOrder], covered: Decimal, view: Marke
         return ()
     why = "stop to the wanted price" if newest.trigger_price != wanted else "size follows the position"
     return (MoveStop(position.position_id, newest.client_order_id, Qty(size), wanted, why),)
+
+
+def _are_listed(stops: list[OwnOrder], view: MarketView) -> bool:
+    """True when the newest list of open orders showed every one of them."""
+    return view.listed is None or all(order.client_order_id in view.listed for order in stops)
 
 
 def _venue_agrees(position: Position, view: MarketView) -> bool:

@@ -5,13 +5,14 @@ Called by the tick and by the protection loop alike; looks may overlap, and an o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.account import AccountFlow
 from trading_system.domain.errors import ReadFailed
+from trading_system.domain.orders import ClientOrderId, OpenOrder
 from trading_system.domain.protocols import Account, Clock
 from trading_system.domain.symbols import Symbol
 from trading_system.execution.account_books import AccountBooks, BooksReport
@@ -73,16 +74,24 @@ async def sync_account(host: SyncHost, *, with_snapshot: bool) -> SyncReport:
     host.account_view.take(reads)
     if reads.positions is not None:
         held = {position.symbol: position.qty for position in reads.positions}
-        host.desk.holding = VenueHolding(held, reads.started_s)
+        known = host.desk.holding.listed if host.desk.holding is not None else frozenset()
+        listed = known if reads.open_orders is None else client_ids(reads.open_orders)
+        host.desk.holding = VenueHolding(held, reads.started_s, listed)
     facts = market_facts(host, reads)
     booked = await host.books.absorb(reads, facts)
     for action in booked.actions:
         await host.gateway.perform(action)
     alarms: tuple[NakedAlarm, ...] = ()
     if reads.positions is not None and reads.open_orders is not None:
-        alarms = host.naked_meter.observe(measure_naked(reads.positions, reads.open_orders, facts), host.clock.monotonic())
+        naked = measure_naked(reads.positions, reads.open_orders, _where_stops_can_fire(host, facts))
+        alarms = host.naked_meter.observe(naked, host.clock.monotonic())
     flows, failure = await _sync_flows(host)
     return SyncReport(reads, booked, alarms, flows, failure)
+
+
+def client_ids(orders: tuple[OpenOrder, ...]) -> frozenset[ClientOrderId]:
+    """The client ids in a list of open orders."""
+    return frozenset(order.client_order_id for order in orders if order.client_order_id is not None)
 
 
 def fills_since(host: SyncHost) -> datetime:
@@ -105,6 +114,11 @@ def market_facts(host: SyncHost, reads: PrivateReads) -> dict[Symbol, MarketFact
         if instrument is not None:
             facts[symbol] = MarketFacts(host.quotes.mark(symbol), instrument.tick, instrument.size_step)
     return facts
+
+
+def _where_stops_can_fire(host: SyncHost, facts: dict[Symbol, MarketFacts]) -> dict[Symbol, MarketFacts]:
+    """Facts to measure cover with. On a market that executes nothing a stop rests on, whatever mark did: it is no missing stop."""
+    return {symbol: fact if host.quotes.is_trading(symbol) else replace(fact, mark=None) for symbol, fact in facts.items()}
 
 
 async def _sync_flows(host: SyncHost) -> tuple[tuple[AccountFlow, ...], str | None]:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.actions import Action, BeginClose, FinishClose, PlaceTakeProfit
 from trading_system.domain.market import Instrument, Ticker, TradingStatus
-from trading_system.domain.orders import PositionId
+from trading_system.domain.orders import ClientOrderId, PositionId
 from trading_system.domain.positions import Position
 from trading_system.domain.protocols import Clock
 from trading_system.domain.symbols import Symbol
@@ -22,6 +22,7 @@ from trading_system.domain.units import ZERO, Qty
 from trading_system.execution.execution_gateway import ActionReport, ExecutionGateway, Spawn
 from trading_system.execution.position_manager import plan
 from trading_system.execution.position_view import NEW_WATCH, MarketView, PositionParameters, Watch
+from trading_system.execution.protection import NakedMeter
 from trading_system.execution.registry import PositionRegistry
 from trading_system.live.quotes import QuoteBook
 from trading_system.live.volatility import VolatilityBook
@@ -47,6 +48,8 @@ class DeskHost(Protocol):
     def quotes(self) -> QuoteBook: ...
     @property
     def volatility(self) -> VolatilityBook: ...
+    @property
+    def naked_meter(self) -> NakedMeter: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class VenueHolding:
 
     qty: Mapping[Symbol, Qty]
     read_s: float
+    listed: frozenset[ClientOrderId]
+    """Client ids of the open orders read beside it, or by the last list that could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,8 @@ class PositionDesk:
             venue_read_s=-1.0 if holding is None else holding.read_s,
             bid=None if ticker is None else ticker.bid,
             ask=None if ticker is None else ticker.ask,
+            listed=None if holding is None else holding.listed,
+            venue_naked_s=0.0 if holding is None else host.naked_meter.naked_s(symbol, holding.read_s),
             allow_take_profits=self.take_profits_allowed,
         )
 

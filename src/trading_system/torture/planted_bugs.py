@@ -175,7 +175,9 @@ def _remember_instead_of_look() -> ExitStack:
     def not_listed(self: Any, order: OwnOrder, status: Any) -> list[JournalEvent]:
         return [] if order.purpose is OrderPurpose.STOP else honest(self, order, status)
 
-    return _swap(resolution._Judge, "not_listed", not_listed)
+    stack = _swap(resolution._Judge, "not_listed", not_listed)
+    stack.enter_context(_swap(stop_plan, "_plan_backup", lambda *facts: None))
+    return stack
 
 
 def _stop_frozen_at_first_size() -> ExitStack:

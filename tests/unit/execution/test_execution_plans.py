@@ -22,7 +22,7 @@ from execution_builders import (
     protected_events,
     stop_events,
 )
-from execution_plan_cases import ENTRY, PARAMS, PID, STOP, TARGETS, actions, after_tp1, complete, planned
+from execution_plan_cases import ENTRY, PARAMS, PID, STOP, TARGETS, TP1, actions, after_tp1, complete, planned
 from trading_system.domain import events as ev
 from trading_system.domain.actions import (
     AbandonEntry,
@@ -73,6 +73,19 @@ def test_a_stop_is_not_cut_on_the_books_alone_while_the_venue_may_hold_more(venu
     state = complete(booked(a_fill("f2", "4", OrderPurpose.TP1, "105", seconds=5), OrderPurpose.TP1))
 
     assert not any(isinstance(action, MoveStop) for action in actions(state, a_view("103", venue_qty=venue_qty)))
+
+
+def test_a_stop_that_was_listed_and_is_not_any_more_gets_a_second_one_beside_it() -> None:
+    seen = planned(complete(), a_view("103", listed=frozenset({STOP})), s=10).watch
+    doubtful = a_view("103", listed=frozenset({TP1}), venue_naked_s=5.0)
+    made = planned(complete(), doubtful, seen, s=30)
+
+    assert [type(action) for action in made.actions] == [PlaceStop]
+    assert planned(complete(), doubtful, made.watch, s=35).actions == (), "one attempt at a time"
+
+
+def test_a_new_stop_that_no_list_shows_yet_is_not_taken_for_vanished() -> None:
+    assert planned(complete(), a_view("103", listed=frozenset({TP1}), venue_naked_s=5.0), s=30).actions == ()
 
 
 def test_a_stop_whose_fate_is_unknown_is_waited_for_a_moment_then_another_is_placed() -> None:
