@@ -12,7 +12,7 @@ from typing import Any
 from trading_system.domain import events as je
 from trading_system.domain import log_events as ev
 from trading_system.domain.orders import ClientOrderId, OrderPurpose
-from trading_system.domain.positions import OwnOrder, Position
+from trading_system.domain.positions import CloseReason, OwnOrder, Position
 from trading_system.domain.protocols import Alerter, EventRecorder
 from trading_system.execution.ledger import LedgerState
 from trading_system.live.log_port import Log
@@ -175,7 +175,9 @@ class JournalStory:
             f"{position.symbol} {position.direction.value.upper()} closed ({event.reason.value}): "
             f"{shown(position.average_entry)} -> {shown(event.exit_price)}, net {net:+.2f} USD after {minutes} min"
         )
-        self._alerts.alert("POSITION_CLOSED", text, symbol=position.symbol)
+        # what the venue ended by force cannot wait for somebody to scroll by
+        by_force = event.reason in (CloseReason.LIQUIDATION, CloseReason.SETTLEMENT)
+        self._alerts.alert("POSITION_CLOSED", text, symbol=position.symbol, urgent=by_force)
         self._recorder.record("trade", event.at, trade_row(position, event))
 
     def _adopted(self, event: je.PositionAdopted) -> None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from trading_system.data.tick_guard import QuoteAccepted, QuoteFault, QuoteRefused, QuoteVerdict, TickGuard
-from trading_system.domain.market import Ticker
+from trading_system.domain.market import Ticker, TradingStatus
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import Price
 
@@ -47,6 +47,11 @@ class QuoteBook:
         """Mark price as last told, of any age; None when never told."""
         ticker = self._tickers.get(symbol)
         return ticker.mark if ticker is not None else None
+
+    def is_trading(self, symbol: Symbol) -> bool:
+        """False when the newest quote says that the market executes nothing."""
+        ticker = self._tickers.get(symbol)
+        return ticker is None or ticker.status is TradingStatus.OPEN
 
     def verdict(self, symbol: Symbol, now: datetime) -> QuoteVerdict:
         """May the newest quote carry an entry or tighten a stop at market time `now`?"""
