@@ -12,6 +12,7 @@ from typing import Protocol
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.account import AccountFlow
 from trading_system.domain.errors import ReadFailed
+from trading_system.domain.orders import ClientOrderId, OpenOrder
 from trading_system.domain.protocols import Account, Clock
 from trading_system.domain.symbols import Symbol
 from trading_system.execution.account_books import AccountBooks, BooksReport
@@ -73,7 +74,9 @@ async def sync_account(host: SyncHost, *, with_snapshot: bool) -> SyncReport:
     host.account_view.take(reads)
     if reads.positions is not None:
         held = {position.symbol: position.qty for position in reads.positions}
-        host.desk.holding = VenueHolding(held, reads.started_s)
+        known = host.desk.holding.listed if host.desk.holding is not None else frozenset()
+        listed = known if reads.open_orders is None else client_ids(reads.open_orders)
+        host.desk.holding = VenueHolding(held, reads.started_s, listed)
     facts = market_facts(host, reads)
     booked = await host.books.absorb(reads, facts)
     for action in booked.actions:
@@ -84,6 +87,11 @@ async def sync_account(host: SyncHost, *, with_snapshot: bool) -> SyncReport:
         alarms = host.naked_meter.observe(naked, host.clock.monotonic())
     flows, failure = await _sync_flows(host)
     return SyncReport(reads, booked, alarms, flows, failure)
+
+
+def client_ids(orders: tuple[OpenOrder, ...]) -> frozenset[ClientOrderId]:
+    """The client ids in a list of open orders."""
+    return frozenset(order.client_order_id for order in orders if order.client_order_id is not None)
 
 
 def fills_since(host: SyncHost) -> datetime:
