@@ -46,9 +46,12 @@ class LaggingReads:
         """Change the delays. What was before is not known: listings stand still until the delay has passed."""
         self.delays = delays
         self._forget()
-        self._note_orders()
-        self._note_positions()
-        self._fill_seqs.note(self._now_ms(), self._last_fill_seq())
+        before_ms = self._now_ms() - 1  # a change within this very millisecond comes after
+        if delays.orders_ms:
+            self._orders.note(before_ms, self._exchange.open_orders())
+        if delays.positions_ms:
+            self._positions.note(before_ms, self._exchange.positions())
+        self._fill_seqs.note(before_ms, self._last_fill_seq())
 
     def _forget(self) -> None:
         self._orders: PastValues[tuple[OrderRow, ...]] = PastValues()

@@ -44,7 +44,7 @@ def trade(exchange: SimExchange, minutes: int) -> None:
 
 def truth(exchange: SimExchange) -> dict[str, Any]:
     state = exchange.snapshot_state()
-    # minutes before the running quarter are let go at a restart
+    # older minutes are let go at a restart
     return {key: value for key, value in state.items() if key != "markets"} | {
         "quotes": [to_json(row) for row in exchange.quotes()],
         "quarters": [list(exchange.candles(coin.spec.symbol, "trade", "15m", START_MS // 1000, 1 << 40)) for coin in COINS],
@@ -94,6 +94,21 @@ def test_a_snapshot_plus_the_later_commands_is_the_same_state() -> None:
     rebuilt.advance_to(whole.now_ms)
 
     assert truth(rebuilt) == truth(whole)
+
+
+def test_minute_bars_of_the_last_hours_survive_a_restart_and_older_ones_are_let_go() -> None:
+    whole, restored = SimExchange(a_market()), SimExchange(a_market())
+    whole.advance_to(START_MS + 14 * 3_600_000 + 100_000)
+    restored.restore_state(json.loads(json.dumps(whole.snapshot_state())))
+    symbol, since_s = COINS[0].spec.symbol, START_MS // 1000
+    bars = {
+        kind: [list(exchange.candles(symbol, kind, "1m", since_s, 1 << 40)) for exchange in (whole, restored)] for kind in ("trade", "mark")
+    }
+
+    assert [len(kept) for _, kept in bars.values()] == [721, 121]
+    assert all(before[-len(kept) :] == kept for before, kept in bars.values())
+    fives = [list(exchange.candles(symbol, "trade", "5m", since_s + 3 * 3_600, 1 << 40)) for exchange in (whole, restored)]
+    assert fives[0] == fives[1]
 
 
 def test_a_fill_is_committed_before_it_is_published() -> None:
