@@ -18,6 +18,7 @@ from trading_system.sim.ledger import Ledger
 from trading_system.sim.liquidation import Liquidator
 from trading_system.sim.listings import book_rows, instrument, quote_row, status_of, trade_rows
 from trading_system.sim.maker_protection import MakerProtection
+from trading_system.sim.margin import MarginTerms
 from trading_system.sim.market_state import MarketState
 from trading_system.sim.model import (
     AccountRow,
@@ -183,6 +184,10 @@ class ExchangeViews:
     def leverage(self) -> dict[str, Decimal]:
         """Fixed leverage by market: isolated ones only."""
         return dict(self._ledger.leverage)
+
+    def margin_terms(self, symbol: str) -> MarginTerms:
+        """How a position on the market is charged now: its levels, and the fixed leverage when it is isolated."""
+        return self._ledger.terms(symbol)
 
     def traded_30_days(self) -> Decimal:
         """USD, the volume that decides the fees."""

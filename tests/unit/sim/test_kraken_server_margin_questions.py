@@ -52,6 +52,19 @@ def test_the_largest_size_is_accepted_and_the_next_step_is_not(held: str, side: 
     assert words == ["insufficientAvailableFunds", "placed"]
 
 
+@pytest.mark.parametrize("held", ["0", "0.1"])
+def test_an_isolated_market_is_asked_at_its_fixed_leverage(held: str) -> None:
+    exchange = an_exchange()
+    exchange.set_leverage("PF_XBTUSD", D(5))
+    if D(held):
+        exchange.send(SendRequest("PF_XBTUSD", "mkt", "buy", D(held)))
+    largest = D(str(ask(exchange, orderType="lmt", symbol="PF_XBTUSD", limitPrice="79000")["maxBuySize"]))
+    words = [exchange.send(SendRequest("PF_XBTUSD", "lmt", "buy", size, limit_price=D(79_000))).status for size in (largest + 1, largest)]
+
+    assert ask(an_exchange(), orderType="lmt", symbol="PF_XBTUSD", side="buy", size="0.1", limitPrice="79000")["initialMargin"] == 158
+    assert words == ["insufficientAvailableFunds", "placed"]
+
+
 @pytest.mark.parametrize(
     ("params", "word"),
     [

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 
-from trading_system.domain.market import Instrument, MarginLevel
+from trading_system.domain.market import Instrument
 from trading_system.domain.orders import Side
 from trading_system.domain.units import floor_to_step
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.envelope import Payload, RequestRefused
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.rest_public import known_market
+from trading_system.sim.margin import MarginTerms
 
 _ZERO = Decimal(0)
 
@@ -24,8 +25,8 @@ def order_margin(desk: Desk, params: Params) -> Payload:
     """Initial margin that a limit or market order of `size` would add to the account's."""
     symbol, side, size = known_market(desk, params), _side(params), params.required_number("size")
     price = _price(desk, params, symbol, side)
-    instrument, cost = _instrument(desk, symbol), _signed_cost(desk, symbol)
-    added = _margin(instrument, abs(cost + side.sign * size * price)) - _margin(instrument, abs(cost))
+    terms, cost = desk.exchange.margin_terms(symbol), _signed_cost(desk, symbol)
+    added = terms.initial(abs(cost + side.sign * size * price)) - terms.initial(abs(cost))
     return {"initialMargin": max(_ZERO, added), "price": price}
 
 
@@ -41,24 +42,23 @@ def max_order_size(desk: Desk, params: Params) -> Payload:
 
 def _largest(desk: Desk, symbol: str, side: Side, price: Decimal) -> Decimal:
     instrument, cost, held = _instrument(desk, symbol), _signed_cost(desk, symbol), _signed_size(desk, symbol)
-    room = max(_ZERO, desk.exchange.account().available_margin) + _margin(instrument, abs(cost))
-    size = (max(_affordable(instrument.margin_levels, room)) - side.sign * cost) / price
+    terms = desk.exchange.margin_terms(symbol)
+    room = max(_ZERO, desk.exchange.account().available_margin) + terms.initial(abs(cost))
+    size = (max(_affordable(terms, room), default=_ZERO) - side.sign * cost) / price
     if instrument.position_size_max is not None:
         size = min(size, instrument.position_size_max - side.sign * held)
     return floor_to_step(max(_ZERO, size), instrument.size_step)
 
 
-def _affordable(levels: tuple[MarginLevel, ...], room: Decimal) -> Iterator[Decimal]:
+def _affordable(terms: MarginTerms, room: Decimal) -> Iterator[Decimal]:
     """Per level, the largest notional inside it that `room` USD of margin carries."""
-    for level, above in pairwise((*levels, None)):
+    for level, above in pairwise((*terms.levels, None)):
         assert level is not None
-        notional = room / level.initial
+        if terms.leverage is not None and not terms.allows(terms.leverage, level.notional_from):
+            return
+        notional = room / level.initial if terms.leverage is None else room * terms.leverage
         if notional >= level.notional_from:
             yield notional if above is None else min(notional, above.notional_from)
-
-
-def _margin(instrument: Instrument, notional: Decimal) -> Decimal:
-    return notional * instrument.margin_level(notional).initial
 
 
 def _price(desk: Desk, params: Params, symbol: str, side: Side) -> Decimal:
