@@ -48,6 +48,7 @@ class Journal:
         """Told every event after it was applied (the log's story of a position). Must be quick and must not raise."""
         self._pending: list[tuple[int, bytes, bytes]] = []
         self._failure: str | None = None
+        self._failures = 0
         self._state = LedgerState()
         self._seq = 0
         self._hash = GENESIS
@@ -94,6 +95,11 @@ class Journal:
     def failure(self) -> str | None:
         """Why the medium refuses to write, or None while it works. Not None = no entries, urgent alert."""
         return self._failure
+
+    @property
+    def failures(self) -> int:
+        """How often the medium refused, so that a failure that is over before anybody looked is seen all the same."""
+        return self._failures
 
     @property
     def epoch(self) -> int:
@@ -147,6 +153,7 @@ class Journal:
             self._medium.append(self._pending)
         except (OSError, sqlite3.Error) as error:
             self._failure = f"{type(error).__name__}: {error}"
+            self._failures += 1
             raise JournalFailed(self._failure) from error
         self._failure = None
         self._durable_seq = self._pending[-1][0]

@@ -53,6 +53,8 @@ class LiveTrading(Components):
         self._waiting: tuple[Candidate, ...] = ()
         self._clusters: dict[Symbol, Symbol] = {}
         self._clustered_on: datetime | None = None
+        self._judged_failures = 0
+        """Refusals of the journal's medium that the invariants have seen."""
 
     # --- the tick ---------------------------------------------------------------------------------------------------
 
@@ -130,7 +132,9 @@ class LiveTrading(Components):
         if view.snapshot is not None and view.is_fresh(self.clock.monotonic()):
             events = self.losses.observe(view.snapshot, self.positions_booked_pnl(), self.clock.now())
             self._tell.losses(events, self.losses.standing)
-        self._tell.assessed(assess(self, self.health_facts()))
+        facts, failures = self.health_facts(), self.journal.failures
+        self._tell.assessed(assess(self, facts))
+        self._judged_failures = failures
         await self.enforce()
 
     def health_facts(self) -> HealthFacts:
@@ -142,7 +146,7 @@ class LiveTrading(Components):
             losses=self.losses.standing,
             clock_skew_s=self.control.clock_skew_s(),
             is_entry_rate_tripped=self.control.is_entry_rate_tripped(),
-            journal_ok=self.journal.failure is None,
+            journal_ok=self.journal.failure is None and self.journal.failures == self._judged_failures,
         )
 
     def halt(self, record: Halt) -> Mode:
