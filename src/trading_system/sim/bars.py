@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from base64 import b64decode, b64encode
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from trading_system.domain.market import Bar
@@ -95,14 +95,14 @@ class BarColumns:
         low, high = bisect_left(self.open_ms, from_ms), bisect_right(self.open_ms, to_ms)
         return list(map(Bar, self.open_ms[low:high], *(column[low:high] for column in self._floats())))
 
-    def packed(self, from_ms: int) -> str:
-        """Bars from `from_ms` on as base64 of rows of doubles; column by column, so that long series cost next to nothing."""
+    def packed(self, from_ms: int) -> bytes:
+        """Bars from `from_ms` on as rows of doubles; column by column, so that long series cost next to nothing."""
         low = bisect_left(self.open_ms, from_ms)
         rows = array("d", bytes(8 * 6 * (len(self.open_ms) - low)))
         columns: tuple[array[Any], ...] = (self.open_ms, *self._floats())
         for at, column in enumerate(columns):
             rows[at::6] = array("d", column[low:])
-        return b64encode(rows).decode()
+        return rows.tobytes()
 
     def last(self) -> Bar | None:
         return Bar(self.open_ms[-1], *(column[-1] for column in self._floats())) if self.open_ms else None
@@ -263,12 +263,16 @@ class BarSeries:
             closed.quote_volume + live.quote_volume,
         )  # fmt: skip
 
-    def snapshot(self) -> dict[str, Any]:
-        """Live quarters and the latest minutes; history comes from the source again, older minutes are let go."""
+    def snapshot(self, *, is_raw: bool = False) -> dict[str, Any]:
+        """Live quarters and the latest minutes; history comes from the source again, older minutes are let go.
+
+        is_raw: leave the packed bars as bytes, for a writer that encodes them (as base64) elsewhere.
+        """
+        text: Callable[[bytes], Any] = (lambda packed: packed) if is_raw else (lambda packed: b64encode(packed).decode())
         unfinished = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
         return {
-            "quarters": self.quarters.packed(self.start_ms),
-            "minutes": self.minutes.packed(min(unfinished, self._open_ms - self._minutes_saved_ms)),
+            "quarters": text(self.quarters.packed(self.start_ms)),
+            "minutes": text(self.minutes.packed(min(unfinished, self._open_ms - self._minutes_saved_ms))),
             "running": list(self._running_minute()) if self._end_ms else None,
         }
 

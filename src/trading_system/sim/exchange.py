@@ -281,7 +281,7 @@ class SimExchange(ExchangeViews):
     def snapshot_state(self, *, is_raw: bool = False) -> dict[str, Any]:
         """Everything that is not a function of the source's parameters, as JSON-able data.
 
-        is_raw: leave the frozen rows of the histories as they are, for a writer that encodes them elsewhere.
+        is_raw: leave the frozen rows of the histories and the packed bars as they are, for a writer that encodes them elsewhere.
         """
         return {
             "version": STATE_VERSION,
@@ -294,7 +294,7 @@ class SimExchange(ExchangeViews):
             "orders": [to_json(order) for order in self._orders.rows()],
             "agenda": self._agenda.snapshot(),
             "calendar": self._calendar.snapshot(),
-            "markets": {symbol: market.snapshot() for symbol, market in self._markets.items()},
+            "markets": {symbol: market.snapshot(is_raw=is_raw) for symbol, market in self._markets.items()},
             "funding": {symbol: [to_json(row) for row in rows] for symbol, rows in self._funding.items() if rows},
         }
 

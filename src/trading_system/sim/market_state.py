@@ -193,7 +193,7 @@ class MarketState:
 
     # --- state ---
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self, *, is_raw: bool = False) -> dict[str, Any]:
         """Everything but the orders (their keeper saves them) and the source's history."""
         return {
             "floats": {name: getattr(self, name) for name in _FLOATS},
@@ -204,7 +204,7 @@ class MarketState:
             "trade_types": [list(item) for item in self._trade_types.items() if item[0] > self.trade_seq - _TRADES_KEPT],
             "taken": [[side.value, number, str(size)] for (side, number), size in self.taken.items()],
             "touched": sorted(self.touched),
-            "bars": [series.snapshot() for series in (self.bars, self.mark_bars, self.index_bars)],
+            "bars": [series.snapshot(is_raw=is_raw) for series in (self.bars, self.mark_bars, self.index_bars)],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
