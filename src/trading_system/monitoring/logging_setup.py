@@ -65,6 +65,7 @@ class Logging:
         self._root.setLevel(level)
         logging.captureWarnings(False)
         sys.excepthook, threading.excepthook, sys.unraisablehook = excepthook, thread_hook, unraisable
+        structlog.reset_defaults()
         self.writer.stop()
 
 
@@ -83,7 +84,7 @@ def setup_logging(settings: LogSettings, secrets: Iterable[str] = (), *, console
             handlers.append(file)
     # rooms that may not import this one take `structlog.get_logger(name)`: the same chain
     structlog.configure(
-        processors=[], wrapper_class=EventLogger, logger_factory=structlog.stdlib.LoggerFactory(), cache_logger_on_first_use=True
+        processors=[], wrapper_class=EventLogger, logger_factory=structlog.stdlib.LoggerFactory(), cache_logger_on_first_use=False
     )
     running = Logging(LogWriter(handlers))
     running.install(settings.level)
