@@ -102,7 +102,9 @@ def act(venue: Venue, step: tuple[Any, ...]) -> None:
             if not venue.exchange.set_leverage(symbol, None if leverage is None else min(D(leverage), LEVERAGE_MAX[symbol])):
                 assert to_json(venue.exchange.positions()) == before
         case ("deposit", amount):
-            venue.exchange.deposit(D(amount))
+            assert venue.exchange.deposit(D(amount)) == amount
+        case ("withdraw", amount):
+            assert -amount <= venue.exchange.deposit(D(-amount)) <= 0
         case ("settle", symbol):
             venue.exchange.set_mode(symbol, MarketMode.DELISTED)
             assert venue.position(symbol) == 0
@@ -125,7 +127,8 @@ def check_now(venue: Venue) -> None:
     assert account.cross_equity >= account.maintenance_margin - own
     for order in exchange.open_orders():
         assert 0 <= order.filled < order.quantity
-        if order.reduce_only and not order.is_trigger:
+        is_held = order.received_ms + exchange.config.variants.maker_protection_ms > exchange.now_ms  # cut when it is released
+        if order.reduce_only and not order.is_trigger and not is_held:
             assert order.unfilled <= max(D(0), -venue.position(order.symbol) * order.side.sign)
 
 
@@ -135,7 +138,7 @@ def check_books(venue: Venue) -> None:
     cost: dict[str, Decimal] = defaultdict(Decimal)
     added = [row.new_balance - row.old_balance for row in exchange.account_log() if row.info == "cross-exchange transfer"]
     deposited = sum(added, D(0))
-    assert deposited == DEPOSIT + 1_000 * (len(added) - 1)
+    assert added[0] == DEPOSIT
     cash = deposited - sum((entry.liquidation_fee or D(0) for entry in exchange.account_log()), D(0))
     per_order: dict[str, Decimal] = defaultdict(Decimal)
     for fill in exchange.executions():
@@ -252,8 +255,8 @@ def a_long_script(seed: int) -> list[tuple[Any, ...]]:
         modes = ("mode", rng.choice([MarketMode.ONLINE] * 4 + list(MarketMode)[1:4]))
         leverage = ("leverage", rng.choice([BTC, DOGE]), rng.choice([None, None, 2, 5, 10, 50]))
         settle = ("settle", DOGE)
-        choices = [send, move, edit, ("cancel", rng.randint(0, 20)), modes, leverage, settle, ("deposit", 1_000)]
-        script.append(rng.choices(choices, [40, 40, 8, 6, 6, 6, 0.3, 3])[0])
+        choices = [send, move, edit, ("cancel", rng.randint(0, 20)), modes, leverage, settle, ("deposit", 1_000), ("withdraw", 700)]
+        script.append(rng.choices(choices, [40, 40, 8, 6, 6, 6, 0.3, 3, 1])[0])
     return script
 
 
@@ -262,12 +265,21 @@ def test_long_random_days_conserve_money_too(seed: int) -> None:
     venue = play(a_long_script(seed))
 
     check_books(venue)
-    assert len(venue.exchange.executions()) > 10
+    assert len(venue.exchange.executions()) > 0
 
 
 def test_the_long_days_together_reach_every_kind_of_fill() -> None:
     unwound = ExchangeVariants(assignment_depth=D("0.0001"))
 
-    kinds = {fill.fill_type for seed in range(12) for fill in play(a_long_script(seed), unwound).exchange.executions()}
+    fills = [fill for seed in range(12) for fill in play(a_long_script(seed), unwound).exchange.executions()]
 
-    assert kinds >= {"maker", "taker", "takerAfterEdit", "liquidation", "assignor", "unwindBankrupt", "settlement"}
+    assert len(fills) > 250
+    assert {fill.fill_type for fill in fills} >= {
+        "maker",
+        "taker",
+        "takerAfterEdit",
+        "liquidation",
+        "assignor",
+        "unwindBankrupt",
+        "settlement",
+    }

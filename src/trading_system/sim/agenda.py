@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -56,10 +56,11 @@ class Agenda:
         """Of the items of one kind that are still to come."""
         return tuple(item.subject for item in self._items if item.kind is kind)
 
-    def snapshot(self) -> list[Any]:
-        return [to_json(item) for item in self._items]
+    def snapshot(self) -> dict[str, Any]:
+        return {"seq": self._seq, "items": [to_json(item) for item in self._items]}
 
-    def restore(self, state: Sequence[Mapping[str, Any]]) -> None:
-        self._items = [from_json(AgendaItem, row) for row in state]
-        self._seq = max((item.seq for item in self._items), default=0)
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Replace everything by a snapshot."""
+        self._seq = state["seq"]
+        self._items = [from_json(AgendaItem, row) for row in state["items"]]
         self.next_ms = self._items[0].at_ms if self._items else None

@@ -176,11 +176,13 @@ class SimExchange(ExchangeViews):
         self._commit("cancel_all_after", {"timeout_s": timeout_s}, accepted=True)
         return CancelAfterResult(self.now_ms, self._dead_man_ms)
 
-    def deposit(self, amount: Decimal) -> None:
-        """Add cash; negative withdraws."""
-        self._ledger.deposit(self.now_ms, amount)
-        self._enforce_margin()
-        self._commit("deposit", {"amount": str(amount)}, accepted=True)
+    def deposit(self, amount: Decimal) -> Decimal:
+        """Add cash; negative withdraws, at most what is not tied up. Returns what was moved."""
+        moved = max(amount, -max(Decimal(0), self.account().available_margin)) if amount < 0 else amount
+        if moved:
+            self._ledger.deposit(self.now_ms, moved)
+        self._commit("deposit", {"amount": str(amount)}, accepted=bool(moved))
+        return moved
 
     def set_leverage(self, symbol: str, leverage: Decimal | None) -> bool:
         """Isolate a market at a fixed leverage (> 0), or with None return it to cross. False, and nothing changed: margin would break.
@@ -311,8 +313,8 @@ class SimExchange(ExchangeViews):
         self._tape.restore(state["tape"])
         for symbol, data in state["markets"].items():
             self._markets[symbol].restore(data)
-        self._agenda.restore(state.get("agenda", ()))
-        if "calendar" in state:
+        if state["version"] > 1:
+            self._agenda.restore(state["agenda"])
             self._calendar.restore(state["calendar"])
         held = self._agenda.subjects(AgendaKind.ORDER_RELEASED)
         self._orders.restore([from_json(OrderRow, row) for row in state["orders"]], held)

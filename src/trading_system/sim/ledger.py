@@ -133,8 +133,8 @@ class Ledger:
             self.purses[symbol] = kept
             added = abs(new_cost) - abs(old_cost) if is_more else abs(new_cost)
             wanted = booked(added / self.leverage[symbol])
-            # the fee was paid from the same money
-            self.purses[symbol] = kept + min(wanted, max(_ZERO, self.cross_equity(at_ms)))
+            # what this trade cost came out of the cross equity; as far as that cannot bear it, the purse does
+            self.purses[symbol] = kept + min(wanted, max(min(_ZERO, gained), self.cross_equity(at_ms)))
 
     def settle_funding(self, at_ms: int, market: MarketState) -> None:
         """Realise the funding accrued on the market's position up to `at_ms`."""

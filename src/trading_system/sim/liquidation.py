@@ -121,8 +121,13 @@ class Liquidator:
     def _after_close(self, at_ms: int, market: MarketState) -> None:
         self._executor.shrink_reduce_only(at_ms, market)
         if not self._ledger.size_of(market.spec.symbol):
-            for order in tuple(market.orders.values()):
-                self._orders.gone(at_ms, order, OrderState.CANCELLED, "liquidation")
+            self._cancel_all(at_ms, market, "liquidation")
+
+    def _cancel_all(self, at_ms: int, market: MarketState, reason: str) -> None:
+        """Orders that maker protection holds back too."""
+        for order in self._orders.rows():
+            if order.symbol == market.spec.symbol:
+                self._orders.gone(at_ms, order, OrderState.CANCELLED, reason)
 
     def _forced(self, at_ms: int, market: MarketState, kind: OrderType, size: Decimal) -> OrderRow:
         side = Side.SELL if self._ledger.size_of(market.spec.symbol) > 0 else Side.BUY
@@ -149,8 +154,7 @@ class Liquidator:
     def settle(self, at_ms: int, market: MarketState) -> None:
         """Cancel all orders of a market and close its position at the index, without fee."""
         symbol = market.spec.symbol
-        for order in tuple(market.orders.values()):
-            self._orders.gone(at_ms, order, OrderState.CANCELLED, "contract_expired")
+        self._cancel_all(at_ms, market, "contract_expired")
         size = abs(self._ledger.size_of(symbol))
         if size:
             self._ledger.settle_funding(at_ms, market)

@@ -128,6 +128,16 @@ def test_the_listed_liquidation_price_is_where_liquidation_happens() -> None:
     assert venue.exchange.account().balance > 0
 
 
+def test_only_what_is_not_tied_up_can_be_withdrawn() -> None:
+    venue = Venue(deposit_usd=D(1_000))
+    venue.send("mkt", "buy", "0.2")
+    free = venue.exchange.account().available_margin
+
+    assert venue.exchange.deposit(D(-5_000)) == -free
+    assert venue.exchange.account().available_margin == 0
+    assert venue.exchange.deposit(D(-1)) == 0
+
+
 def test_fills_are_listed_newest_first_and_by_page() -> None:
     venue = Venue()
     for mid in (80_000.0, 80_100.0, 80_200.0):
