@@ -215,10 +215,14 @@ class World:
         """Sweep the process away: none of its tasks runs on."""
         life, self.life = self.life, None
         assert life is not None
+        died = not life.mortal.is_alive
+        if not died and self.disk_error is None:
+            # a clean stop has written everything down: the running state is what the journal tells
+            self.checkers.note(check_fold(self.content, life.daemon.live.journal.state, self.exchange.now_ms))
         life.mortal.die()
         life.wire.hang_up()
         self.checkers.on_process(self.exchange.now_ms, is_up=False)
-        await _sweep()
+        await _sweep(died=died)
         self._start_at_s = self.clock.monotonic() + self._down_s
 
     # --- time ---
@@ -321,8 +325,8 @@ def _ignore_deaths(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
         loop.default_exception_handler(context)
 
 
-async def _sweep() -> None:
-    """End every task but this one, at once."""
+async def _sweep(*, died: bool) -> None:
+    """End every task but this one, at once. died: calls were torn off in the middle, and what is left of them is collected now."""
     mine = asyncio.current_task()
     tasks = [task for task in asyncio.all_tasks() if task is not mine]
     with warnings.catch_warnings():
@@ -332,7 +336,8 @@ async def _sweep() -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         del tasks
-        gc.collect()
+        if died:
+            gc.collect()
 
 
 def play(scenario: Scenario) -> Ending:

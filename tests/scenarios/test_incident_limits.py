@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -15,9 +16,13 @@ from scenario_parts import BTC, DOGE, ETH, START_MS, At, Scenario, Wish, a_marke
 from scripted_wire import AnswerLost, On, Read
 
 from fakes.command_line import CommandLine
+from trading_system.domain import events as ev
 from trading_system.domain.modes import Mode
 from trading_system.domain.orders import Side
 from trading_system.domain.symbols import Symbol, normalise
+from trading_system.execution.journal import Journal
+from trading_system.execution.journal_memory import DiskModel
+from trading_system.live.losses import LOSS_STATE_KEY
 from trading_system.sim.margin_schedule import MarginClass
 from trading_system.torture.venue_log import Sent
 from trading_system.wiring.control_protocol import ResumeOrder
@@ -247,12 +252,41 @@ def test_incident_11_a_drawdown_of_15_percent_fires_the_kill_switch_and_keeps_th
 # --- 13 -----------------------------------------------------------------------------------------------------------------
 
 
-def test_incident_13_a_high_water_mark_nobody_believes_asks_a_human_and_halts_nothing() -> None:
-    """A mark from another life of the account read as a drawdown of 97 %."""
+def with_high_water(content: DiskModel, usd: str) -> DiskModel:
+    """The same journal, in which the highest equity ever seen is another one."""
+    changed = content.crash()
+    journal = Journal(changed)
+    state = json.loads(journal.state.notes[LOSS_STATE_KEY])
+    state["high_water"][0] = usd
+    assert journal.state.session is not None
+    journal.record(ev.StateNoted(journal.state.session.at, LOSS_STATE_KEY, json.dumps(state)))
+    return changed
+
+
+def test_incident_13_a_high_water_mark_that_fits_no_trade_asks_a_human_and_halts_nothing() -> None:
+    """A stale mark read as a drawdown of 97 %."""
+    before = play(Scenario(wishes=(), until_s=130))
+    end = play(
+        Scenario(
+            journal=with_high_water(before.content, "350000"),
+            wishes=(Wish(), Wish(at_s=900)),
+            acts=(At(200, operator(ResumeOrder("go on"))), At(400, operator(ResumeOrder("old mark", rebase_high_water=True)))),
+            until_s=1000,
+        )
+    )
+
+    degraded = end.logged("DEGRADED")
+    assert "high_water" in str(degraded[0].fields["causes"])
+    assert not {Mode.KILL_SWITCH, Mode.HALTED} & set(end.modes)
+    assert end.modes[-1] is Mode.NORMAL, "a human rebased it"
+    assert [second_of(sent) > 400 for sent in end.sent("entry")] == [True]
+
+
+def test_incident_13_a_journal_of_another_life_of_the_account_asks_too() -> None:
     before = play(Scenario(deposit="350000", wishes=(), until_s=130))
     end = play(Scenario(deposit="10000", wishes=(Wish(),), journal=before.content, until_s=400))
 
-    assert Mode.DEGRADED in end.modes
+    assert end.modes[-1] is Mode.DEGRADED
     assert not {Mode.KILL_SWITCH, Mode.HALTED} & set(end.modes)
     assert not end.sent("entry"), "until somebody said what happened"
 

@@ -255,7 +255,8 @@ def test_incident_14_a_winner_without_a_rival_is_kept_whatever_its_own_symbol_sa
 
 def test_incident_15_an_order_word_nobody_knows_means_alive() -> None:
     """`entered_book` was read as a dead stop and fired the emergency."""
-    end = play(Scenario(reads=(Read("orders", 30, 400, status_word="entered_book"),), until_s=400))
+    words = (Read("orders", 30, 400, status_word="entered_book"), Read("status", hides=True))
+    end = play(Scenario(reads=words, until_s=400))
 
     assert end.words() == ["entry placed", "entry filled", "stop placed", "tp1 placed", "tp2 placed"]
     assert end.modes == [Mode.NORMAL]
