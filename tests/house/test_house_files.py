@@ -79,6 +79,6 @@ def test_no_path_of_a_developers_machine_is_in_the_project() -> None:
     suffixes = {".py", ".md", ".yaml", ".toml", ".sh", ".service", ".json", ".ini", ""}
     folders = ("src", "tests", "docs", "config", "deploy", "scripts", ".ci")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in suffixes]
-    files += [path for path in ROOT.iterdir() if path.is_file() and path.suffix in suffixes and path.name != ".env.local"]
+    files += [path for path in ROOT.iterdir() if path.is_file() and path.suffix in suffixes and path.name not in {".env.local", ".git"}]
 
     assert [str(path.relative_to(ROOT)) for path in files if pattern.search(path.read_text(encoding="utf-8", errors="replace"))] == []
