@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-DATA_DIR: Final = "data"
+from trading_system.config.places import BASE_FILES, DATA_DIR, ENV_FILE, PROFILE_FOLDER
+
 _KEY: Final = "data_dir"
-_PLACES: Final = ("config/config.yaml", "config/safety.yaml", ".env.local")
+_PLACES: Final = (*BASE_FILES, ENV_FILE)
 
 
 def find_data_dir(files: Sequence[Path] = (), profile: str | None = None, env: Mapping[str, str] | None = None) -> Path:
     """The directory `system.data_dir` names. ConfigError when the configuration that names it is refused."""
     environment = os.environ if env is None else env
-    profiles = () if profile is None else (Path("config/profiles") / f"{profile}.yaml",)
+    profiles = () if profile is None else (Path(PROFILE_FOLDER) / f"{profile}.yaml",)
     is_named = any(_KEY in name.lower() for name in environment) or any(
         _names_it(path) for path in (*map(Path, _PLACES), *profiles, *files)
     )

@@ -17,6 +17,7 @@ from typing import Any, Final
 from dotenv import dotenv_values
 
 from trading_system.config.layers import DEFAULT, Layers, leaf_paths
+from trading_system.config.places import BASE_FILES, ENV_FILE, PROFILE_FOLDER
 from trading_system.config.secret import Secret, Secrets
 from trading_system.config.secret_files import find_secret, refuse_wide_mode
 from trading_system.config.settings import Settings, config_hash
@@ -24,9 +25,6 @@ from trading_system.config.yaml_source import KeyPath, read_yaml
 from trading_system.domain.errors import ConfigError
 
 LOCAL_DATABASE_URL: Final = "sqlite:///./.local/app.db"
-BASE_FILES: Final = ("config/config.yaml", "config/safety.yaml")
-PROFILES: Final = "config/profiles"
-ENV_FILE: Final = ".env.local"
 _CANDIDATES: Final = ("data", "universe", "candidate_symbols")
 _TIERED_AT: Final[tuple[KeyPath, ...]] = (("data", "universe"), ("data",), ("exchange",), ())
 
@@ -150,7 +148,7 @@ def _secrets(env: Mapping[str, str]) -> Secrets:
 
 
 def _profile_path(profile: str, root: Path) -> Path:
-    folder = root / PROFILES
+    folder = root / PROFILE_FOLDER
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", profile) or profile not in known:
         raise ConfigError(f"no profile {profile!r} in {folder}; known: {', '.join(known) or 'none'}")

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from trading_system.config.data_dir import DATA_DIR
 from trading_system.config.fields import (
     Count,
     CountOrZero,
@@ -25,6 +24,7 @@ from trading_system.config.fields import (
     Usd,
     listed,
 )
+from trading_system.config.places import DATA_DIR
 
 D = Decimal
 
