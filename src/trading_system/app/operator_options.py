@@ -22,10 +22,22 @@ def add_operator_options(parser: argparse.ArgumentParser, *, json_too: bool = Tr
 
 
 def data_dir_of(args: argparse.Namespace) -> Path:
-    """The data directory; ConfigError when the configuration is refused."""
-    from trading_system.config.data_dir import find_data_dir
+    """The data directory. A refused configuration does not keep a human from asking, or from halting, what runs."""
+    from trading_system.config.data_dir import find_data_dir, guess_data_dir
+    from trading_system.config.places import PROFILE_FOLDER
+    from trading_system.domain.errors import ConfigError
 
-    return Path(args.data_dir) if args.data_dir is not None else find_data_dir(args.config, args.profile)
+    if args.data_dir is not None:
+        return Path(args.data_dir)
+    try:
+        return find_data_dir(args.config, args.profile)
+    except ConfigError as error:
+        named = [] if args.profile is None else [Path(PROFILE_FOLDER) / f"{args.profile}.yaml"]
+        if not all(path.is_file() for path in [*named, *args.config]):
+            raise  # the asker's own slip
+        found = guess_data_dir(args.config, args.profile)
+        print(f"the configuration is refused ({error}); looking in {found}", file=sys.stderr)
+        return found
 
 
 def who_asks() -> str:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from trading_system.app.exit_codes import ExitCode
-from trading_system.app.operator_options import add_operator_options, show_json
+from trading_system.app.operator_options import add_operator_options, data_dir_of, show_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,27 +25,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from trading_system.app.config_args import load_from
     from trading_system.wiring.clock import WallClock
     from trading_system.wiring.doctor import Finding, check_clock, check_disk, check_journal, check_latches, check_positions
     from trading_system.wiring.latches import read_latches
     from trading_system.wiring.offline_report import open_books
 
-    loaded = load_from(args)
+    loaded, refusal = _loaded(args)
     settings = loaded.settings
-    data_dir = Path(args.data_dir or settings.system.data_dir)
+    data_dir = data_dir_of(args) if refusal is not None else Path(args.data_dir or settings.system.data_dir)
     daemon, answer = _daemon(data_dir)
     books = open_books(data_dir)
     skew = None if answer is None else answer.facts["clock_skew_s"]
     is_sim = settings.exchange.venue == "sim"
     skew_max = float(settings.safety.clock_skew_s_entry_max)
     checks = [
-        _proof(loaded),
+        _proof(loaded) if refusal is None else refusal,
         daemon,
         *check_journal(books, data_dir),
         *check_positions(books),
         *check_latches(read_latches(data_dir)),
-        _schema(loaded),
+        *(() if refusal is not None else (_schema(loaded),)),
         *check_disk(data_dir),
         *check_clock(None if skew is None else float(skew), skew_max, books.newest_at, WallClock().now(), is_sim=is_sim),
     ]
@@ -57,6 +56,22 @@ def run(args: argparse.Namespace) -> int:
             print(f"{check.finding.value.upper():8} {check.name:10} {check.text}")
         print("everything is in order" if is_well else "a human has to act: see FAILED")
     return ExitCode.CLEAN if is_well else ExitCode.FAULT
+
+
+def _loaded(args: argparse.Namespace) -> tuple[LoadedConfig, Check | None]:
+    """The configuration, or the defaults and the finding that it is refused: everything else is looked at all the same."""
+    from trading_system.app.config_args import load_from
+    from trading_system.config.load import LoadedConfig
+    from trading_system.config.secret import Secrets
+    from trading_system.config.settings import Settings
+    from trading_system.domain.errors import ConfigError
+    from trading_system.wiring.doctor import Check, Finding
+
+    try:
+        return load_from(args), None
+    except ConfigError as error:
+        text = f"refused: {error}; a restart with open positions protects with the last good one, without positions it ends with 78"
+        return LoadedConfig(Settings(), {}, Secrets(), True, False, None, ()), Check("config", Finding.FAILED, text)
 
 
 def _daemon(data_dir: Path) -> tuple[Check, Answer | None]:

@@ -54,13 +54,18 @@ def _by_file(data_dir: Path, holder: int) -> int:
 
 def _while_down(args: argparse.Namespace, data_dir: Path) -> int:
     from trading_system.app.config_args import load_from
-    from trading_system.domain.errors import TradingError
+    from trading_system.config.settings import Settings
+    from trading_system.domain.errors import ConfigError, TradingError
     from trading_system.wiring.clock import WallClock
     from trading_system.wiring.offline_commands import halt_offline
     from trading_system.wiring.parameters import safety_rules
 
     try:
-        mode = halt_offline(data_dir, safety_rules(load_from(args).settings), WallClock(), reason=args.reason, who=who_asks())
+        settings = load_from(args).settings
+    except ConfigError:
+        settings = Settings()  # a latch obeys no limit: halting must work whatever is wrong with the files
+    try:
+        mode = halt_offline(data_dir, safety_rules(settings), WallClock(), reason=args.reason, who=who_asks())
     except (TradingError, OSError) as error:
         return fail("halt", str(error))
     if args.json:

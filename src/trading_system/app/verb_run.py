@@ -14,6 +14,7 @@ from trading_system.app.exit_codes import ExitCode
 if TYPE_CHECKING:
     from trading_system.config.load import LoadedConfig
     from trading_system.config.proof import Proof
+    from trading_system.domain.errors import ConfigError
 
 SUMMARY = "trade: paper on the embedded exchange by default"
 SIM_SPEED: Final = 60.0
@@ -30,27 +31,59 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import asyncio
+    from trading_system.domain.errors import ConfigError
 
     problem = _usage_problem(args)
     if problem is not None:
         print(f"run: {problem}", file=sys.stderr)
         return ExitCode.USAGE
+    try:
+        return _start(args, _accepted(args), None)
+    except ConfigError as error:
+        return _protect_anyway(args, error)
+
+
+def _accepted(args: argparse.Namespace) -> LoadedConfig:
+    """The configuration as it is now; ConfigError unless it can be read, holds together and asks for what is built."""
+    from trading_system.config.proof import prove
+    from trading_system.domain.errors import ConfigError
+    from trading_system.wiring.bootstrap import check_venue
+
+    loaded = load_from(args)
+    proof = prove(loaded.settings)
+    if not proof.holds:
+        raise ConfigError("; ".join(f"{failure.counter_example} ({failure.formula})" for failure in proof.failures))
+    check_venue(loaded.settings)
+    return loaded
+
+
+def _protect_anyway(args: argparse.Namespace, refusal: ConfigError) -> int:
+    """With positions or open orders in the journal, a refused configuration is no reason to leave them alone."""
+    from trading_system.config.data_dir import guess_data_dir
+    from trading_system.domain.errors import ConfigError
+    from trading_system.wiring.good_config import last_good
+
+    try:
+        kept = last_good(guess_data_dir(args.config, args.profile), str(refusal))
+    except ConfigError as error:
+        raise ConfigError(f"{refusal}; positions are open, but {error}") from refusal
+    if kept is None:
+        raise refusal
+    print(f"configuration refused: {refusal}\npositions are open: protecting them with the last good configuration", file=sys.stderr)
+    return _start(args, kept, str(refusal))
+
+
+def _start(args: argparse.Namespace, loaded: LoadedConfig, refusal: str | None) -> int:
+    """Take the lock, run to the end."""
+    import asyncio
+
     from trading_system.config.proof import prove
     from trading_system.domain.errors import ReadFailed
     from trading_system.monitoring.logging_setup import LogSettings, get_logger, setup_logging
     from trading_system.safety.instance_lock import AnotherInstanceRunning, InstanceLock
-    from trading_system.wiring.bootstrap import check_venue
     from trading_system.wiring.data_files import LOCK_FILE
 
-    loaded = load_from(args)
     settings = loaded.settings
-    proof = prove(settings)
-    if not proof.holds:
-        reasons = "; ".join(f"{failure.counter_example} ({failure.formula})" for failure in proof.failures)
-        print(f"configuration refused: {reasons}", file=sys.stderr)
-        return ExitCode.CONFIG
-    check_venue(settings)
     lock = InstanceLock(Path(settings.system.data_dir) / LOCK_FILE)
     try:
         lock.acquire()
@@ -61,8 +94,8 @@ def run(args: argparse.Namespace) -> int:
     logs = LogSettings(Path(settings.system.logs_dir), monitoring.log_level, monitoring.log_file_mb, monitoring.log_files_kept)
     logging = setup_logging(logs, loaded.secrets.values())
     try:
-        _banner(loaded, proof, args)
-        return asyncio.run(_run(args, loaded, lock))
+        _banner(loaded, prove(settings), args)
+        return asyncio.run(_run(args, loaded, lock, refusal))
     except ReadFailed as error:
         get_logger("run").error("EMBEDDED_EXCHANGE_FAILED", why=str(error))
         print(f"run: {error}", file=sys.stderr)
@@ -102,7 +135,7 @@ def _speed(args: argparse.Namespace) -> float:
     return SIM_SPEED if args.speed is None else float(args.speed)
 
 
-async def _run(args: argparse.Namespace, loaded: LoadedConfig, lock: object) -> int:
+async def _run(args: argparse.Namespace, loaded: LoadedConfig, lock: object, refusal: str | None) -> int:
     import asyncio
     from dataclasses import replace
     from datetime import timedelta
@@ -117,7 +150,7 @@ async def _run(args: argparse.Namespace, loaded: LoadedConfig, lock: object) -> 
     asyncio.get_running_loop().set_exception_handler(loop_exception_handler)
     sim = loaded.settings.sim
     plan = SimPlan(sim.seed, parse_moment(SIM_START), _speed(args), sim.port)
-    context = RunContext(loaded, get_logger("daemon"), say, plan)
+    context = RunContext(loaded, get_logger("daemon"), say, plan, refusal)
     async with built_daemon(context, lock) as daemon:
         if args.interval is not None:
             daemon.rules = replace(daemon.rules, cycle=timedelta(seconds=args.interval))

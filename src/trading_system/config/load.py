@@ -76,9 +76,7 @@ def load_settings(
         read.append(label)
     layers.put_environment(environment)
     settings = layers.build()
-    secrets = _secrets(environment)
-    is_local = environment.get("ENV", "").lower() == "local" or has_env_file or settings.exchange.venue == "sim"
-    database_url = secrets.database_url or (Secret(LOCAL_DATABASE_URL) if is_local else None)
+    secrets, database_url, is_local = _private_part(environment, settings, has_env_file=has_env_file)
     return LoadedConfig(
         settings=settings,
         origins=MappingProxyType(_origins(layers)),
@@ -89,6 +87,18 @@ def load_settings(
         files=tuple(read),
         warnings=tuple(warnings),
     )
+
+
+def secrets_and_url(env: Mapping[str, str] | None, settings: Settings, *, root: Path = Path()) -> tuple[Secrets, Secret | None, bool]:
+    """(secrets, main database, local mode) for settings that did not come from files. ConfigError as of `load_settings`."""
+    environment, has_env_file = _environment(dict(os.environ) if env is None else env, root)
+    return _private_part(environment, settings, has_env_file=has_env_file)
+
+
+def _private_part(environment: Mapping[str, str], settings: Settings, *, has_env_file: bool) -> tuple[Secrets, Secret | None, bool]:
+    secrets = _secrets(environment)
+    is_local = environment.get("ENV", "").lower() == "local" or has_env_file or settings.exchange.venue == "sim"
+    return secrets, secrets.database_url or (Secret(LOCAL_DATABASE_URL) if is_local else None), is_local
 
 
 def flatten_tiers(values: Mapping[str, Any], label: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:

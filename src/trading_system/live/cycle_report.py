@@ -25,11 +25,14 @@ class CycleReport:
     margin_util: Decimal | None = None
     budget_points: int | None = None
     failed_phases: list[str] = field(default_factory=list)
+    gates: tuple[str, ...] = ()
+    """Short names of what keeps entries off besides the mode."""
     portfolio: tuple[str, ...] = ()
     """One text per position that is held, for the log."""
 
     def fields(self, finished_s: float) -> dict[str, object]:
         """The stable `key=value` fields of the summary line, in order."""
+        gated = {"entries_gated": ",".join(self.gates)} if self.gates else {}
         return {
             "cycle": self.cycle,
             "duration_ms": round((finished_s - self.started_s) * 1000),
@@ -43,6 +46,7 @@ class CycleReport:
             "equity": NOT_COMPUTED if self.equity is None else f"{self.equity:.2f}",
             "margin_util": NOT_COMPUTED if self.margin_util is None else f"{self.margin_util:.2f}",
             "budget": NOT_COMPUTED if self.budget_points is None else self.budget_points,
+            **gated,
         }
 
     @property

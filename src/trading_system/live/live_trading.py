@@ -47,8 +47,8 @@ class LiveTrading(Components):
         """True once every engine was fed its history: before that there are no signals."""
         self.barrier: str | None = "not reconciled yet"
         """No entries until the first complete look at the account was taken in."""
-        self.entry_gate: str | None = None
-        """Why entries are off besides mode and barrier (missing go-live acts …); None = nothing."""
+        self.entry_gates: dict[str, str] = {}
+        """Why entries are off besides mode and barrier: short name → text (missing go-live acts, a refused configuration …)."""
         self._tell = Narrator(self.log, self.recorder, self.alerts)
         self._waiting: tuple[Candidate, ...] = ()
         self._clusters: dict[Symbol, Symbol] = {}
@@ -90,7 +90,7 @@ class LiveTrading(Components):
     @property
     def entries_allowed(self) -> bool:
         """Mode NORMAL, engines warm, nothing else in the way."""
-        return self.monitor.mode.allows_entries and self.is_warm and self.barrier is None and self.entry_gate is None
+        return self.monitor.mode.allows_entries and self.is_warm and self.barrier is None and not self.entry_gates
 
     # --- phases -----------------------------------------------------------------------------------------------------
 
@@ -266,6 +266,7 @@ class LiveTrading(Components):
         if view.snapshot is not None:
             report.equity, report.margin_util = view.snapshot.portfolio_value, view.snapshot.venue_utilization
         report.budget_points = self.control.budget_points()
+        report.gates = tuple(self.entry_gates)
         self._tell.cycle(report, self.clock.monotonic())
         if self.monitor.mode is Mode.KILL_SWITCH:
             self.log.warning(ev.KILL_SWITCH_STILL_ACTIVE, reason=self.monitor.state.halt.reason if self.monitor.state.halt else "")

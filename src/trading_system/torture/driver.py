@@ -221,7 +221,7 @@ class Run:
             pass
         await self._observe()
         if self._case.total_s - self.venue.elapsed_s < DRAIN_S:
-            self.life.live.entry_gate = "the run is ending"
+            self.life.live.entry_gates["end"] = "the run is ending"
 
     def _touch_kill_file(self) -> None:
         """A hand that touches the kill-switch file, and takes it away again."""

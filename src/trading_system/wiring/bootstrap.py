@@ -19,6 +19,7 @@ from trading_system.config.settings import Settings
 from trading_system.domain import log_events as ev
 from trading_system.domain.errors import ConfigError, InvariantViolation, ReadFailed
 from trading_system.domain.events import SessionStarted
+from trading_system.domain.modes import Mode
 from trading_system.domain.protocols import CandleStore, EventRecorder
 from trading_system.exchange.kraken_futures.config import KrakenConfig
 from trading_system.execution.codec import JournalCorrupt
@@ -28,6 +29,8 @@ from trading_system.live.log_port import Log
 from trading_system.monitoring.alert_channels import AlertChannel, WebhookChannel
 from trading_system.monitoring.alerting import AlertDispatcher
 from trading_system.safety.instance_lock import InstanceLock
+from trading_system.safety.invariants import Invariant
+from trading_system.safety.modes import Halt
 from trading_system.storage.candle_store import DatabaseCandleStore
 from trading_system.storage.db import make_engine
 from trading_system.storage.migrate import schema_state, upgrade
@@ -38,6 +41,8 @@ from trading_system.wiring.control import open_control
 from trading_system.wiring.daemon import Daemon, Say
 from trading_system.wiring.data_files import JOURNAL_FILE, SPECS_FILE
 from trading_system.wiring.embedded_exchange import EmbeddedExchange
+from trading_system.wiring.entry_gates import SCHEMA_GATE, SCHEMA_RECHECK_S, judge_schema, missing_acts
+from trading_system.wiring.good_config import GoodConfigKeeper, announce
 from trading_system.wiring.health import open_health
 from trading_system.wiring.status_report import About
 from trading_system.wiring.strategies import strategy_of
@@ -66,6 +71,8 @@ class RunContext:
     log: Log
     say: Say
     sim: SimPlan
+    refusal: str | None = None
+    """Why the present configuration was refused, when `loaded` is the last good one from the journal."""
 
 
 class _Unrecorded:
@@ -102,7 +109,8 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
             supervisor.start("market clock", lambda: _keep_anchored(clock, control))
         journal, note = _open_journal(settings, context.sim, data_dir, clock.now(), context.loaded.config_hash)
         say(f"  state       {data_dir / JOURNAL_FILE}: {journal.seq} records, session {journal.epoch}{note}")
-        recorder, store = _open_history(context, clock, data_dir, stack, supervisor)
+        gates = missing_acts(context.loaded)
+        recorder, store = _open_history(context, clock, data_dir, stack, supervisor, gates)
         alerts = await _alerts(context, clock, stack)
         supervisor.start("alerts", alerts.run)
         ports = Ports(
@@ -121,23 +129,23 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         )
         rules = live_rules(settings)
         live = assemble(settings, ports, journal, strategy, data_dir, rules=rules)
-        live.entry_gate = entry_gate(context.loaded) or (note.strip() or None)
+        live.entry_gates = gates
         halts.append(live.note_task_death)
-        if live.entry_gate is not None:
-            log.warning(ev.ENTRIES_GATED, why=live.entry_gate)
-            say(f"  entries     OFF: {live.entry_gate}")
+        if context.refusal is not None:
+            announce(live, context.refusal)
+        if note:
+            # latched, not gated: the next start must not forget that a human has to look
+            live.halt(Halt(Mode.HALTED, Invariant.JOURNAL, note.strip(), "start", clock.now()))
+        for why in gates.values():
+            log.warning(ev.ENTRIES_GATED, why=why)
+            say(f"  entries     OFF: {why}")
         daemon = Daemon(live, supervisor, say, rules)
+        if context.refusal is None:
+            daemon.watchers.append(GoodConfigKeeper(live, context.loaded))
         about = About(__version__, settings.system.mode, venue_name, context.loaded.config_hash)
         await open_health(daemon, settings.monitoring, about, stack)
         open_control(daemon, data_dir, about)
         yield daemon
-
-
-def entry_gate(loaded: LoadedConfig) -> str | None:
-    """Acts that are missing before entries are allowed; they never keep the daemon from starting and protecting."""
-    if loaded.settings.system.mode == "live":
-        return "live trading is gated: the smoke report and the go-live check are not part of this version, so nothing is opened"
-    return None
 
 
 def check_venue(settings: Settings) -> None:
@@ -210,7 +218,12 @@ def _open_journal(settings: Settings, sim: SimPlan, data_dir: Path, now: datetim
 
 
 def _open_history(
-    context: RunContext, clock: PacedClock | WallClock, data_dir: Path, stack: AsyncExitStack, supervisor: Supervisor
+    context: RunContext,
+    clock: PacedClock | WallClock,
+    data_dir: Path,
+    stack: AsyncExitStack,
+    supervisor: Supervisor,
+    gates: dict[str, str],
 ) -> tuple[EventRecorder, CandleStore | None]:
     """The main database, behind its outbox. A database that is away or behind its schema delays history, never the start."""
     url = context.loaded.database_url
@@ -225,16 +238,24 @@ def _open_history(
     writer = HistoryWriter(engine, data_dir / "outbox.db", clock)
 
     async def begin() -> None:
-        """Bring a local schema up to date, then start writing; both off the loop."""
+        """Bring a local schema up to date, then start writing; both off the loop. A schema that is behind gates entries until it is not."""
         try:
             state = await asyncio.to_thread(schema_state, engine)
             if not state.is_current and context.loaded.is_local:
-                await asyncio.to_thread(upgrade, engine)
-            elif not state.is_current:
+                state = await asyncio.to_thread(upgrade, engine)
+            judge_schema(gates, state)
+            if not state.is_current:
                 context.log.warning(ev.HISTORY_DELAYED, why=f"schema {state.current} is behind {state.head}: run migrate")
+                context.log.warning(ev.ENTRIES_GATED, why=gates[SCHEMA_GATE])
         except ReadFailed as error:
             context.log.warning(ev.HISTORY_DELAYED, why=str(error))
         writer.start()
+        while SCHEMA_GATE in gates:
+            await clock.sleep(SCHEMA_RECHECK_S)
+            try:
+                judge_schema(gates, await asyncio.to_thread(schema_state, engine))
+            except ReadFailed:
+                continue  # away: what was known of it still holds
 
     async def finish() -> None:
         await asyncio.to_thread(writer.stop, 5.0)

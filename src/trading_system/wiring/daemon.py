@@ -40,6 +40,10 @@ class LifeWatcher(Protocol):
         """Journal and latches are read; the venue may still be away."""
         ...
 
+    def protecting(self) -> None:
+        """The venue was read completely once, stops are placed or verified."""
+        ...
+
     def ready(self, text: str) -> None:
         """Everything is loaded; ticks begin."""
         ...
@@ -111,6 +115,9 @@ class Daemon:
         )
         self._say(f"  protection  {protected} of {len(held)} positions with their stop resting; watching ({seconds:.1f} s)")
         live.log.info(ev.PROTECTING, positions=len(held), protected=protected, seconds=round(seconds, 2))
+        if live.barrier is None:
+            for watcher in self.watchers:
+                watcher.protecting()
 
     async def _first_look(self) -> str | None:
         """One discovery, one set of quotes, one complete look; None when it worked, else what did not."""

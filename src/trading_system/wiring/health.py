@@ -51,6 +51,9 @@ class DaemonHealth:
         """READY before the venue answers: an outage there must not become a restart loop here."""
         self._systemd.ready("journal and latches read; reaching the venue")
 
+    def protecting(self) -> None:
+        self._systemd.status("protecting; loading histories")
+
     def ready(self, text: str) -> None:
         self._systemd.status(text)
 
@@ -66,7 +69,8 @@ class DaemonHealth:
         self._measure_markets()
         self.measure_now()
         equity = "?" if report.equity is None else f"{report.equity:.2f}"
-        self._systemd.status(f"{report.system_state}, {report.positions} positions, equity {equity}, cycle {report.cycle}")
+        gated = f", entries gated: {','.join(report.gates)}" if report.gates else ""
+        self._systemd.status(f"{report.system_state}, {report.positions} positions, equity {equity}, cycle {report.cycle}{gated}")
 
     def stopping(self) -> None:
         self._systemd.stopping("no new entries; stops stay on the venue")
@@ -86,7 +90,8 @@ class DaemonHealth:
             reasons.append("the journal cannot be written")
         if not live.is_warm:
             reasons.append("histories are being loaded")
-        return HealthReport(not reasons, tuple(reasons) or (f"mode {live.monitor.mode.value}",))
+        told = (f"mode {live.monitor.mode.value}", *(f"entries off: {why}" for why in live.entry_gates.values()))
+        return HealthReport(not reasons, tuple(reasons) or told)
 
     # --- loops ------------------------------------------------------------------------------------------------------
 

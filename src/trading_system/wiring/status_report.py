@@ -120,8 +120,7 @@ def why_entries_are_off(live: LiveTrading) -> tuple[str, ...]:
         reasons.append(f"mode {live.monitor.mode.value}")
     if live.barrier is not None:
         reasons.append(live.barrier)
-    if live.entry_gate is not None:
-        reasons.append(live.entry_gate)
+    reasons += live.entry_gates.values()
     if not live.is_warm:
         reasons.append("histories are being loaded")
     if losses is not None and losses.is_day_stopped:
