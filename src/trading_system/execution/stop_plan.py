@@ -55,14 +55,17 @@ def plan_stop(
             return (backup,), replace(watch, backup_tried_s=now_s)
     if _is_as_wanted(position, orders, qty):
         return (), watch if watch.naked_since_s is None and watch.stop_tried_s is None else _covered(watch)
-    live = [o for o in orders.values() if o.purpose is OrderPurpose.STOP and o.state is OrderState.LIVE and o.protects > 0]
-    own = [order for order in live if not order.is_foreign]
+    resting = [o for o in orders.values() if o.purpose is OrderPurpose.STOP and o.state is OrderState.LIVE and o.protects > 0]
+    # one we have asked to cancel protects nobody: the request may arrive late, and a list that still shows it may be an old one
+    live = [order for order in resting if order.cancel_requested_at is None]
+    own = sorted((order for order in live if not order.is_foreign), key=lambda order: order.attempt)
+    doomed = [order for order in resting if order.cancel_requested_at is not None]
     covered = sum((order.protects for order in live), ZERO)
     # less than a step cannot be protected by any order: it is dust, not a naked position
     missing = floor_to_step(max(ZERO, qty - covered), view.size_step)
     retry_s = params.stop_retry_s if position.is_own else params.adopted_stop_retry_s
     if missing <= 0:
-        return _plan_covered(position, own, covered, view, watch, retry_s, now_s)
+        return _plan_covered(position, own, doomed, covered, view, watch, retry_s, now_s)
     if watch.naked_since_s is None:
         watch = replace(watch, naked_since_s=now_s)
     give_up = _give_up(position, view, watch, params, now_s)
@@ -96,6 +99,7 @@ def _is_as_wanted(position: Position, orders: Mapping[ClientOrderId, OwnOrder], 
         found is not None
         and found.state is OrderState.LIVE
         and found.amending is None
+        and found.cancel_requested_at is None
         and not found.is_foreign
         and found.qty - found.filled_qty == qty
         and found.trigger_price == position.stop_wanted
@@ -136,12 +140,19 @@ def _covered(watch: Watch) -> Watch:
 
 
 def _plan_covered(
-    position: Position, own: list[OwnOrder], covered: Decimal, view: MarketView, watch: Watch, retry_s: float, now_s: float
+    position: Position,
+    own: list[OwnOrder],
+    doomed: list[OwnOrder],
+    covered: Decimal,
+    view: MarketView,
+    watch: Watch,
+    retry_s: float,
+    now_s: float,
 ) -> tuple[tuple[Action, ...], Watch]:
     """Nothing is naked: tidy up, but never more often than a refused attempt may be repeated."""
     if watch.naked_since_s is not None:
         watch = _covered(watch)
-    actions = _keep(position, own, covered, view)
+    actions = _keep(position, own, doomed, covered, view)
     if not actions:
         return (), watch if watch.stop_tried_s is None else replace(watch, stop_tried_s=None)
     if watch.stop_tried_s is not None and now_s - watch.stop_tried_s < retry_s:
@@ -193,8 +204,9 @@ def _trigger(position: Position, view: MarketView, params: PositionParameters) -
     )
 
 
-def _keep(position: Position, own: list[OwnOrder], covered: Decimal, view: MarketView) -> tuple[Action, ...]:
-    """Everything is covered: converge to one stop of ours, with the right size and trigger."""
+def _keep(position: Position, own: list[OwnOrder], doomed: list[OwnOrder], covered: Decimal, view: MarketView) -> tuple[Action, ...]:
+    """Everything is covered: converge to one stop of ours, with the right size and trigger. `own`: oldest first; `doomed`: those
+    whose cancel was asked for already and whose end nobody has seen."""
     if not own or any(order.amending is not None for order in own):
         return ()
     newest = own[-1]
@@ -202,11 +214,12 @@ def _keep(position: Position, own: list[OwnOrder], covered: Decimal, view: Marke
     needed = floor_to_step(max(ZERO, position.qty - foreign), view.size_step)
     if needed <= 0:
         return ()
-    if len(own) > 1 and not _are_listed(own, view):
-        return ()  # one of them may be gone: which one protects is not known until both are seen
-    if len(own) > 1 and newest.protects >= needed:
+    spare = [*doomed, *own[:-1]]
+    if spare and not _are_listed([*own, *doomed], view):
+        return ()  # one of them may be gone: which one protects is not known until all are seen
+    if spare and newest.protects >= needed:
         evidence = f"{newest.client_order_id} rests and covers {newest.protects} of {position.qty}"
-        return tuple(CancelOrder(position.position_id, o.client_order_id, "one stop is enough", evidence) for o in own[:-1])
+        return tuple(CancelOrder(position.position_id, o.client_order_id, "one stop is enough", evidence) for o in spare)
     wanted = stop_on_tick(position.direction, position.stop_wanted, view.tick)
     if position.state is PositionState.CLOSING or newest.trigger_price is None:
         wanted = newest.trigger_price if newest.trigger_price is not None else wanted

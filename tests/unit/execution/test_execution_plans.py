@@ -38,7 +38,7 @@ from trading_system.domain.actions import (
     ReachFinalTarget,
     RetryEntry,
 )
-from trading_system.domain.orders import Direction, EntryStyle, OrderPurpose, PositionId
+from trading_system.domain.orders import ClientOrderId, Direction, EntryStyle, OrderPurpose, PositionId, VenueOrderId
 from trading_system.domain.positions import CloseReason, EndReason, Lineage
 from trading_system.domain.units import Price, Qty
 from trading_system.execution.ledger import LedgerState
@@ -86,6 +86,27 @@ def test_a_stop_that_was_listed_and_is_not_any_more_gets_a_second_one_beside_it(
 
 def test_a_new_stop_that_no_list_shows_yet_is_not_taken_for_vanished() -> None:
     assert planned(complete(), a_view("103", listed=frozenset({TP1}), venue_naked_s=5.0), s=30).actions == ()
+
+
+STOP_2 = ClientOrderId(f"ts-{PID}-sl-2")
+
+
+def test_a_cancelled_stop_that_an_old_list_brings_back_is_no_reason_to_cancel_the_one_that_replaced_it() -> None:
+    """A list of half a minute ago showed the first stop, whose cancel had been answered; the second, the only one, was cancelled."""
+    asked = ev.CancelRequested(at(4), STOP, "replaced", "the second rests")
+    gone = ev.OrderEnded(at(5), STOP, EndReason.GONE, Qty(D(0)), "cancel answered: not known")
+    back = ev.OrderPlaced(at(6), STOP, VenueOrderId(f"v-{STOP}"), None, "listed again")
+    state = ledger(*protected_events(), *stop_events(attempt=2), asked, gone, back)
+
+    both = planned(state, a_view("103", listed=frozenset({STOP, STOP_2})), s=10)
+
+    assert [a.client_order_id for a in both.actions if isinstance(a, CancelOrder)] == [STOP]
+
+
+def test_a_stop_that_is_to_be_cancelled_protects_nobody() -> None:
+    state = ledger(*protected_events(), ev.CancelRequested(at(4), STOP, "replaced", "the second rests"))
+
+    assert PlaceStop(PID, Qty(D(10)), Price(D(95)), "10 of 10 without a stop") in actions(state)
 
 
 def test_a_stop_whose_fate_is_unknown_is_waited_for_a_moment_then_another_is_placed() -> None:
