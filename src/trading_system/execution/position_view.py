@@ -112,6 +112,9 @@ class MarketView:
 class Watch:
     """What a plan remembers of one position from one moment to the next (process seconds). Lost at a restart, on purpose."""
 
+    qty: Qty | None = None
+    qty_since_s: float = 0.0
+    """Since when the books have shown this quantity."""
     naked_since_s: float | None = None
     stop_tried_s: float | None = None
     backup_tried_s: float | None = None

@@ -47,6 +47,8 @@ def plan_stop(
 ) -> tuple[tuple[Action, ...], Watch]:
     """Actions that make the live stops cover the quantity at the wanted trigger; `now_s` in process seconds."""
     qty = position.tally.qty
+    if qty != watch.qty:
+        watch = replace(watch, qty=qty, qty_since_s=now_s)
     if view.listed:
         watch = _note_listed(orders, view.listed, watch)
     if view.venue_naked_s >= params.venue_naked_s and position.state is not PositionState.OPEN:
@@ -152,7 +154,7 @@ def _plan_covered(
     """Nothing is naked: tidy up, but never more often than a refused attempt may be repeated."""
     if watch.naked_since_s is not None:
         watch = _covered(watch)
-    actions = _keep(position, own, doomed, covered, view)
+    actions = _keep(position, own, doomed, covered, view, watch)
     if not actions:
         return (), watch if watch.stop_tried_s is None else replace(watch, stop_tried_s=None)
     if watch.stop_tried_s is not None and now_s - watch.stop_tried_s < retry_s:
@@ -204,7 +206,9 @@ def _trigger(position: Position, view: MarketView, params: PositionParameters) -
     )
 
 
-def _keep(position: Position, own: list[OwnOrder], doomed: list[OwnOrder], covered: Decimal, view: MarketView) -> tuple[Action, ...]:
+def _keep(
+    position: Position, own: list[OwnOrder], doomed: list[OwnOrder], covered: Decimal, view: MarketView, watch: Watch
+) -> tuple[Action, ...]:
     """Everything is covered: converge to one stop of ours, with the right size and trigger. `own`: oldest first; `doomed`: those
     whose cancel was asked for already and whose end nobody has seen."""
     if not own or any(order.amending is not None for order in own):
@@ -227,7 +231,7 @@ def _keep(position: Position, own: list[OwnOrder], doomed: list[OwnOrder], cover
         wanted = newest.trigger_price  # moving it there would fire it; being through it is judged elsewhere
     elif (wanted - newest.trigger_price) * position.direction.sign < 0:
         wanted = newest.trigger_price  # never away from profit
-    size = needed if needed >= newest.remaining or _venue_agrees(position, view) else newest.remaining
+    size = needed if needed >= newest.remaining or _venue_agrees(position, view, watch) else newest.remaining
     if newest.remaining == size and newest.trigger_price == wanted:
         return ()
     why = "stop to the wanted price" if newest.trigger_price != wanted else "size follows the position"
@@ -239,7 +243,8 @@ def _are_listed(stops: list[OwnOrder], view: MarketView) -> bool:
     return view.listed is None or all(order.client_order_id in view.listed for order in stops)
 
 
-def _venue_agrees(position: Position, view: MarketView) -> bool:
+def _venue_agrees(position: Position, view: MarketView, watch: Watch) -> bool:
     """A stop that is too large is harmless (it is reduce-only), one that is too small is not: so it shrinks only when the venue
-    itself lists no more than the books do. A lost feed message may hide a fill that is already there."""
-    return view.venue_qty is not None and view.venue_qty <= position.qty
+    lists no more than the books do, in a reading begun after they came to this quantity. A lost feed message may hide a fill that
+    is already there, and an older reading knows nothing of it."""
+    return view.venue_qty is not None and view.venue_qty <= position.qty and view.venue_read_s > watch.qty_since_s

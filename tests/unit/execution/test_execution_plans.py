@@ -26,6 +26,7 @@ from execution_plan_cases import ENTRY, PARAMS, PID, STOP, TARGETS, TP1, actions
 from trading_system.domain import events as ev
 from trading_system.domain.actions import (
     AbandonEntry,
+    Action,
     ActivateBreakEven,
     ActivateTrailing,
     BeginClose,
@@ -42,7 +43,7 @@ from trading_system.domain.orders import ClientOrderId, Direction, EntryStyle, O
 from trading_system.domain.positions import CloseReason, EndReason, Lineage
 from trading_system.domain.units import Price, Qty
 from trading_system.execution.ledger import LedgerState
-from trading_system.execution.position_view import FinalTarget, Watch
+from trading_system.execution.position_view import NEW_WATCH, FinalTarget, Watch
 from trading_system.execution.stop_plan import emergency_stop
 from trading_system.execution.take_profit_plan import compute_targets
 
@@ -61,11 +62,25 @@ def test_the_stop_grows_with_the_position() -> None:
     assert actions(state) == (MoveStop(PID, STOP, Qty(D(7)), Price(D(95)), "position grew"),)
 
 
-def test_the_stop_shrinks_with_the_position() -> None:
+def shrunk(watch: Watch, venue_read_s: float) -> list[Action]:
+    """What becomes of the stop when 4 of 10 were taken as profit and a reading begun at that second lists 6."""
     state = complete(booked(a_fill("f2", "4", OrderPurpose.TP1, "105", seconds=5), OrderPurpose.TP1))
+    made = planned(state, a_view("103", venue_qty=Qty(D(6)), venue_read_s=venue_read_s), watch, s=13)
+    return [action for action in made.actions if isinstance(action, MoveStop)]
 
-    seen = a_view("103", venue_qty=Qty(D(6)))
-    assert MoveStop(PID, STOP, Qty(D(6)), Price(D(95)), "size follows the position") in actions(state, seen)
+
+def test_the_stop_shrinks_with_the_position() -> None:
+    watch = replace(NEW_WATCH, qty=Qty(D(6)), qty_since_s=10)
+
+    assert shrunk(watch, 12) == [MoveStop(PID, STOP, Qty(D(6)), Price(D(95)), "size follows the position")]
+
+
+def test_a_reading_from_before_the_books_changed_is_no_word_on_how_much_the_venue_holds() -> None:
+    """An entry the network had repeated was reduced again; an older reading seemed to agree, and the stop was cut below the position."""
+    watch = replace(NEW_WATCH, qty=Qty(D(6)), qty_since_s=10)
+
+    assert shrunk(watch, 10) == []
+    assert shrunk(NEW_WATCH, 12) == [], "the books came to this quantity just now"
 
 
 @pytest.mark.parametrize("venue_qty", [None, Qty(D(10))])
