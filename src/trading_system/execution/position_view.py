@@ -51,8 +51,6 @@ class PositionParameters:
     take_profit_distance_min: Decimal = Decimal("0.003")
     take_profit_cooldown_s: float = 600.0
     stop_retry_s: float = 5.0
-    venue_naked_s: float = 4.0
-    """So long the venue's own lists may show no cover before another stop is placed, whatever the books say."""
     backup_retry_s: float = 12.0
     adopted_stop_retry_s: float = 10.0
     adopted_stop_distance: Decimal = Decimal("0.02")
@@ -96,8 +94,8 @@ class MarketView:
     liquidation_price: Price | None = None
     listed: frozenset[ClientOrderId] | None = None
     """Our orders the newest list of open orders showed; None = no list was ever read."""
-    venue_naked_s: float = 0.0
-    """How long, as of the newest reading, the venue's own lists have shown this position without full cover."""
+    venue_naked_s: float | None = None
+    """How long, as of the newest reading, the venue's own lists have shown this position without full cover; None = it has cover."""
     allow_take_profits: bool = True
     """False while halted: stops stay and tighten, no take-profits."""
 

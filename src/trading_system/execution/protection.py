@@ -125,10 +125,10 @@ class NakedMeter:
         self._state, alarms = observe_naked(self._state, naked, now_s, self._started_s, self._limits)
         return alarms
 
-    def naked_s(self, symbol: Symbol, now_s: float) -> float:
-        """How long `symbol` has been naked; 0 when it is covered."""
+    def naked_s(self, symbol: Symbol, now_s: float) -> float | None:
+        """How long `symbol` has been naked; None when the newest reading shows it covered."""
         since = self._state.since.get(symbol)
-        return 0.0 if since is None else now_s - since
+        return None if since is None else max(0.0, now_s - since)
 
     def take_worst(self) -> float:
         """Longest naked time since the last call (process seconds); what is naked right now goes on counting."""

@@ -51,7 +51,7 @@ def plan_stop(
         watch = replace(watch, qty=qty, qty_since_s=now_s)
     if view.listed:
         watch = _note_listed(orders, view.listed, watch)
-    if view.venue_naked_s >= params.venue_naked_s and position.state is not PositionState.OPEN:
+    if view.venue_naked_s is not None and position.state is not PositionState.OPEN:
         backup = _plan_backup(position, orders, view, watch, params, now_s)
         if backup is not None:
             return (backup,), replace(watch, backup_tried_s=now_s)
@@ -118,7 +118,7 @@ def _note_listed(orders: Mapping[ClientOrderId, OwnOrder], listed: frozenset[Cli
 def _plan_backup(
     position: Position, orders: Mapping[ClientOrderId, OwnOrder], view: MarketView, watch: Watch, params: PositionParameters, now_s: float
 ) -> PlaceStop | None:
-    """The books say covered, the venue's lists say naked: a second reduce-only stop is harmless, a gap is not.
+    """The books say covered, the venue's lists say naked: a second reduce-only stop is harmless, a gap is not, so at the first look.
 
     Only when every stop the books believe in was listed once and is not any more: a new one that no list shows yet is no sign of
     anything. The books learn of a vanished stop only by complete evidence, which failing look-ups can hold up for a minute. The
@@ -134,7 +134,7 @@ def _plan_backup(
     trigger = stop_on_tick(position.direction, position.stop_wanted, view.tick)
     if qty <= 0 or (view.mark is not None and is_through(position.direction, view.mark, trigger)):
         return None
-    return PlaceStop(position.position_id, Qty(qty), trigger, f"the venue has listed no cover for {view.venue_naked_s:.0f} s")
+    return PlaceStop(position.position_id, Qty(qty), trigger, f"the venue lists no cover ({view.venue_naked_s:.0f} s)")
 
 
 def _covered(watch: Watch) -> Watch:

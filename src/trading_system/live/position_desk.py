@@ -179,7 +179,7 @@ class PositionDesk:
             bid=None if ticker is None else ticker.bid,
             ask=None if ticker is None else ticker.ask,
             listed=None if holding is None else holding.listed,
-            venue_naked_s=0.0 if holding is None else host.naked_meter.naked_s(symbol, holding.read_s),
+            venue_naked_s=None if holding is None else host.naked_meter.naked_s(symbol, holding.read_s),
             allow_take_profits=self.take_profits_allowed,
         )
 

@@ -133,4 +133,4 @@ def why_entries_are_off(live: LiveTrading) -> tuple[str, ...]:
 def naked_now_s(live: LiveTrading) -> float:
     """Longest time (process seconds) a held position has been without a full stop up to now."""
     now_s = live.clock.monotonic()
-    return max((live.naked_meter.naked_s(position.symbol, now_s) for position in live.positions.held()), default=0.0)
+    return max((live.naked_meter.naked_s(position.symbol, now_s) or 0.0 for position in live.positions.held()), default=0.0)
