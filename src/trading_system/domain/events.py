@@ -32,6 +32,22 @@ class SessionStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalCompacted:
+    """The first record of a compacted journal: what is left out lies in the archive, and what still counts of it is here.
+
+    archived_seq, archived_chain: the archive's last record and its chain hash (hex), to which this one is chained.
+    booked: USD, the net results of all positions that are left out, those of earlier archives included.
+    """
+
+    at: datetime
+    archive: str
+    archived_seq: int
+    archived_chain: str
+    booked: Decimal
+    positions_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class EntryPlanned:
     at: datetime
     plan: EntryPlan
@@ -347,6 +363,7 @@ class DestructiveActionJustified:
 
 JournalEvent: TypeAlias = (
     SessionStarted
+    | JournalCompacted
     | EntryPlanned
     | OrderIntended
     | OrderPlaced

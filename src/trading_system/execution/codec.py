@@ -1,22 +1,29 @@
 """Events to bytes and back, without loss, and the chain that ties each record to all before it.
 
 A record is JSON: {"v": schema version, "t": type name, "e": the event}. Decimals are strings, times ISO 8601 in UTC. A record
-of an unknown type or a newer version is refused by name, never skipped: a fold with holes is not a state.
+of an unknown type or a newer version is refused by name, never skipped: a fold with holes is not a state. An older version is
+brought up step by step (`UPGRADES`); nothing on the disk is rewritten for that, the chain is over the bytes as they were written.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import UnionType
-from typing import Final, Union, get_args, get_origin
+from typing import Any, Final, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
 from trading_system.domain.errors import TradingError
 from trading_system.domain.events import JournalEvent
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""1: the first. 2: knows JournalCompacted; every record of version 1 reads as it is."""
+Upgrade: TypeAlias = Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]]
+"""From (type name, plain event) of one version to the next."""
+UPGRADES: Final[Mapping[int, Upgrade | None]] = {1: None}
+"""Version → what brings its records to the next one; None = they read as they are."""
 GENESIS: Final = hashlib.sha256(b"trading-system journal").digest()
 """What the first record is chained to."""
 
@@ -57,21 +64,42 @@ def encode_event(event: JournalEvent) -> bytes:
     return b'{"v":%d,"t":"%s","e":%s}' % (SCHEMA_VERSION, type(event).__name__.encode(), _ENCODER.encode(event))
 
 
-def decode_event(seq: int, payload: bytes) -> JournalEvent:
+def decode_event(
+    seq: int, payload: bytes, *, version: int = SCHEMA_VERSION, upgrades: Mapping[int, Upgrade | None] = UPGRADES
+) -> JournalEvent:
     """The event of a record; JournalCorrupt(seq) when it is not one this program knows."""
     try:
         envelope = _ENVELOPES.decode(payload)
     except msgspec.MsgspecError as error:
         raise JournalCorrupt(seq, f"unreadable ({error})") from error
-    if envelope.v > SCHEMA_VERSION:
-        raise JournalCorrupt(seq, f"written by a newer version (schema {envelope.v}, this program knows {SCHEMA_VERSION})")
-    decoder = _decoder(envelope.t)
+    if envelope.v > version:
+        raise JournalCorrupt(seq, f"written by a newer version (schema {envelope.v}, this program knows {version})")
+    name, body = envelope.t, bytes(envelope.e)
+    if envelope.v < version:
+        name, body = _upgraded(seq, envelope, version, upgrades)
+    decoder = _decoder(name)
     if decoder is None:
-        raise JournalCorrupt(seq, f"of unknown type {envelope.t!r}")
+        raise JournalCorrupt(seq, f"of unknown type {name!r}")
     try:
-        return decoder.decode(envelope.e)
+        return decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise JournalCorrupt(seq, f"a {envelope.t} with a wrong field ({error})") from error
+
+
+def _upgraded(seq: int, envelope: _Envelope, version: int, upgrades: Mapping[int, Upgrade | None]) -> tuple[str, bytes]:
+    """Type name and event of an older record as `version` would have written it."""
+    name, body = envelope.t, bytes(envelope.e)
+    for step in range(envelope.v, version):
+        if step not in upgrades:
+            raise JournalCorrupt(seq, f"written by schema {envelope.v}, which this program cannot bring to {version}")
+        upgrade = upgrades[step]
+        if upgrade is not None:
+            try:
+                name, plain = upgrade(name, msgspec.json.decode(body))
+            except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+                raise JournalCorrupt(seq, f"a {name} of schema {envelope.v} that cannot be brought to {version} ({error!r})") from error
+            body = _ENCODER.encode(plain)
+    return name, body
 
 
 def chain_hash(previous: bytes, payload: bytes) -> bytes:

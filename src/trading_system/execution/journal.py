@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from trading_system.domain.errors import InvariantViolation, TradingError
-from trading_system.domain.events import JournalEvent, SessionStarted
+from trading_system.domain.events import JournalCompacted, JournalEvent, SessionStarted
 from trading_system.domain.protocols import JournalMedium
 from trading_system.execution.codec import GENESIS, JournalCorrupt, chain_hash, decode_event, encode_event
 from trading_system.execution.journal_memory import EventMemory
@@ -37,6 +37,17 @@ class JournalIdentity:
     account: str
 
 
+def before_first(seq: int, payload: bytes) -> tuple[int, bytes]:
+    """(number, chain hash) of the record that the first record of a compacted journal follows; JournalCorrupt when it is no such one."""
+    event = decode_event(seq, payload)
+    if not isinstance(event, JournalCompacted) or event.archived_seq != seq - 1:
+        raise JournalCorrupt(seq, "is the first one here: everything before it is missing")
+    try:
+        return event.archived_seq, bytes.fromhex(event.archived_chain)
+    except ValueError as error:
+        raise JournalCorrupt(seq, f"names no archive ({error})") from error
+
+
 class Journal:
     """One writer. `state` is the fold of everything recorded; read it freely, change it only through `record`."""
 
@@ -54,7 +65,7 @@ class Journal:
         self._hash = GENESIS
         for event in self._read():
             self._fold(event)
-        self._durable_seq = self._seq
+        self._durable_seq, self._durable_hash = self._seq, self._hash
 
     def _read(self) -> Iterable[JournalEvent]:
         if isinstance(self._medium, EventMemory):
@@ -63,6 +74,8 @@ class Journal:
                 yield event
             return
         for seq, payload, stored in self._medium.read(1):
+            if self._seq == 0 and seq > 1:
+                self._seq, self._hash = before_first(seq, payload)
             if seq != self._seq + 1:
                 raise JournalCorrupt(seq, f"follows record {self._seq}: records are missing")
             expected = chain_hash(self._hash, payload)
@@ -90,6 +103,11 @@ class Journal:
     def durable_seq(self) -> int:
         """Number of the newest record that is known to be durable."""
         return self._durable_seq
+
+    @property
+    def durable_chain(self) -> bytes:
+        """Chain hash of the newest record that is known to be durable."""
+        return self._durable_hash
 
     @property
     def failure(self) -> str | None:
@@ -156,7 +174,7 @@ class Journal:
             self._failures += 1
             raise JournalFailed(self._failure) from error
         self._failure = None
-        self._durable_seq = self._pending[-1][0]
+        self._durable_seq, _, self._durable_hash = self._pending[-1]
         self._pending.clear()
 
     def flush(self) -> bool:

@@ -16,6 +16,7 @@ from trading_system.domain.events import (
     FillBooked,
     FlowBooked,
     FundingBooked,
+    JournalCompacted,
     QuantityAdjusted,
     SessionStarted,
     SignalEmitted,
@@ -36,6 +37,7 @@ Record: TypeAlias = (
     | SignalEmitted
     | StateNoted
     | SessionStarted
+    | JournalCompacted
 )
 """What an event changes: records to store. Some events are their own record."""
 
@@ -48,6 +50,8 @@ class LedgerState:
     """Frozen records in dicts. Read freely; write only through `apply`."""
 
     session: SessionStarted | None = None
+    compacted: JournalCompacted | None = None
+    """What was left out of this journal, when something was."""
     positions: dict[PositionId, Position] = field(default_factory=dict)
     active_by_symbol: dict[Symbol, PositionId] = field(default_factory=dict)
     closed: list[PositionId] = field(default_factory=list)
@@ -108,6 +112,8 @@ class LedgerState:
                     self.notes[record.key] = record.json
                 case SessionStarted():
                     self.session = record
+                case JournalCompacted():
+                    self.compacted = record
                 case _:
                     assert_never(record)
 

@@ -85,6 +85,8 @@ def changes_of(state: LedgerState, event: ev.JournalEvent) -> Changes:
             return (event,)
         case ev.SessionStarted():
             return _session_started(state, event)
+        case ev.JournalCompacted():
+            return _compacted(state, event)
         case ev.DecisionNoted() | ev.DestructiveActionJustified():
             return ()
         case _:
@@ -112,4 +114,10 @@ def _session_started(state: LedgerState, event: ev.SessionStarted) -> Changes:
                 raise InvariantViolation(f"this journal belongs to {name} {was!r} and cannot be used for {name} {now!r}")
         if event.epoch <= first.epoch:
             raise InvariantViolation(f"epoch {event.epoch} does not follow epoch {first.epoch}: is another process writing here?")
+    return (event,)
+
+
+def _compacted(state: LedgerState, event: ev.JournalCompacted) -> Changes:
+    if state != LedgerState():
+        raise InvariantViolation("a journal is compacted at its beginning or not at all")
     return (event,)

@@ -23,14 +23,15 @@ class BookedPnl:
         self._seen = 0
 
     def total(self, state: LedgerState) -> Decimal:
-        """Sum of net results of all positions of the journal, USD."""
+        """Sum of net results of all positions of the journal, those left out of it by compaction included, USD."""
         closed = state.closed
         newest = state.positions[closed[-1]].closure if closed else None
         if newest is not None:
             self._fold(state, newest.at)
         running = sum((state.positions[key].net for key in closed[self._seen :] if key not in self._folded_ids), ZERO)
         held = sum((state.positions[key].net for key in state.active_by_symbol.values()), ZERO)
-        return self._folded + running + held
+        left_out = ZERO if state.compacted is None else state.compacted.booked
+        return left_out + self._folded + running + held
 
     def _fold(self, state: LedgerState, now: datetime) -> None:
         while self._seen < len(state.closed):

@@ -17,14 +17,10 @@ from trading_system import __version__
 from trading_system.config.load import LoadedConfig
 from trading_system.config.settings import Settings
 from trading_system.domain import log_events as ev
-from trading_system.domain.errors import ConfigError, InvariantViolation, ReadFailed
-from trading_system.domain.events import SessionStarted
+from trading_system.domain.errors import ConfigError, ReadFailed
 from trading_system.domain.modes import Mode
 from trading_system.domain.protocols import CandleStore, EventRecorder
 from trading_system.exchange.kraken_futures.config import KrakenConfig
-from trading_system.execution.codec import JournalCorrupt
-from trading_system.execution.journal import Journal
-from trading_system.execution.journal_sqlite import SqliteMedium, quarantine_journal
 from trading_system.live.log_port import Log
 from trading_system.monitoring.alert_channels import AlertChannel, WebhookChannel
 from trading_system.monitoring.alerting import AlertDispatcher
@@ -44,6 +40,7 @@ from trading_system.wiring.embedded_exchange import EmbeddedExchange
 from trading_system.wiring.entry_gates import SCHEMA_GATE, SCHEMA_RECHECK_S, judge_schema, missing_acts
 from trading_system.wiring.good_config import GoodConfigKeeper, announce
 from trading_system.wiring.health import open_health
+from trading_system.wiring.journal_opening import keep_mark, open_journal, save_mark
 from trading_system.wiring.status_report import About
 from trading_system.wiring.strategies import strategy_of
 from trading_system.wiring.supervisor import OnDeath, Supervisor
@@ -107,8 +104,11 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         if isinstance(clock, PacedClock):
             clock.anchor(await control.venue.server_time())
             supervisor.start("market clock", lambda: _keep_anchored(clock, control))
-        journal, note = _open_journal(settings, context.sim, data_dir, clock.now(), context.loaded.config_hash)
-        say(f"  state       {data_dir / JOURNAL_FILE}: {journal.seq} records, session {journal.epoch}{note}")
+        account = f"seed {context.sim.seed} from {context.sim.start.date().isoformat()}" if is_sim else settings.exchange.environment
+        opened = open_journal(settings, account, clock.now(), context.loaded.config_hash, log)
+        journal = opened.journal
+        doubt = "" if opened.doubt is None else f" ({opened.doubt})"
+        say(f"  state       {data_dir / JOURNAL_FILE}: {journal.seq} records, session {journal.epoch}{doubt}")
         gates = missing_acts(context.loaded)
         recorder, store = _open_history(context, clock, data_dir, stack, supervisor, gates)
         alerts = await _alerts(context, clock, stack)
@@ -133,9 +133,12 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         halts.append(live.note_task_death)
         if context.refusal is not None:
             announce(live, context.refusal)
-        if note:
+        if opened.doubt is not None:
             # latched, not gated: the next start must not forget that a human has to look
-            live.halt(Halt(Mode.HALTED, Invariant.JOURNAL, note.strip(), "start", clock.now()))
+            live.halt(Halt(Mode.HALTED, Invariant.JOURNAL, opened.doubt, "start", clock.now()))
+            save_mark(data_dir, journal, log)
+        supervisor.start("journal mark", lambda: keep_mark(journal, data_dir, clock, log))
+        stack.callback(lambda: save_mark(data_dir, journal, log))
         for why in gates.values():
             log.warning(ev.ENTRIES_GATED, why=why)
             say(f"  entries     OFF: {why}")
@@ -196,25 +199,6 @@ async def _keep_anchored(clock: PacedClock, control: KrakenControl) -> None:
             continue
         if abs((server - clock.now()).total_seconds()) / clock.speed > ANCHOR_TOLERANCE_S:
             clock.anchor(server)
-
-
-def _open_journal(settings: Settings, sim: SimPlan, data_dir: Path, now: datetime, config_hash: str) -> tuple[Journal, str]:
-    """The journal, and a note for people when it had to be set aside (then nothing is opened until a human looked)."""
-    path, note = data_dir / JOURNAL_FILE, ""
-    try:
-        journal = Journal(SqliteMedium(path))
-    except JournalCorrupt as error:
-        kept = quarantine_journal(path, now)
-        note = f" (the old journal is damaged: {error}; kept as {kept[0].name if kept else path.name})"
-        journal = Journal(SqliteMedium(path))
-    venue = settings.exchange.venue
-    account = f"seed {sim.seed} from {sim.start.date().isoformat()}" if venue == "sim" else settings.exchange.environment
-    try:
-        journal.begin_session(SessionStarted(now, settings.system.mode, venue, account, __version__, config_hash, 0))
-    except InvariantViolation as error:
-        journal.close()
-        raise ConfigError(f"{path}: {error}. Use another system.data_dir, or move the old one away") from error
-    return journal, note
 
 
 def _open_history(

@@ -15,8 +15,11 @@ from typing import Final
 
 from trading_system.domain.modes import Mode
 from trading_system.domain.positions import PositionState
+from trading_system.execution.journal_archive import check_archives
+from trading_system.execution.journal_mark import MarkFile, judge_mark
 from trading_system.wiring.data_files import JOURNAL_FILE
 from trading_system.wiring.latches import Latches
+from trading_system.wiring.offline_journal import ReadOnlyMedium, rows_of
 from trading_system.wiring.offline_report import OfflineBooks, offline_positions
 
 _MIB: Final = 1024 * 1024
@@ -51,12 +54,43 @@ def check_journal(books: OfflineBooks, data_dir: Path) -> tuple[Check, ...]:
     if books.journal is not None:
         session = books.journal.state.session
         who = "no session" if session is None else f"{session.mode} on {session.venue} ({session.account}), session {session.epoch}"
-        text = f"{books.journal.seq} records, chain unbroken, {who}, newest at {books.newest_at}"
-        return (Check(name, Finding.OK, text), *kept)
+        compacted = books.journal.state.compacted
+        first = 1 if compacted is None else compacted.archived_seq + 1
+        text = f"records {first} to {books.journal.seq}, chain unbroken, {who}, newest at {books.newest_at}"
+        return (Check(name, Finding.OK, text), *_check_reach(books, data_dir), *_check_archives(books, data_dir), *kept)
     if not (data_dir / JOURNAL_FILE).exists():
         return (Check(name, Finding.OK, f"none yet in {data_dir}: nothing was ever run there"), *kept)
     todo = "a start sets it aside, protects what the venue shows and opens nothing until you resume"
     return (Check(name, Finding.FAILED, f"{books.problem}; {todo}"), *kept)
+
+
+def _check_reach(books: OfflineBooks, data_dir: Path) -> tuple[Check, ...]:
+    """Does the journal reach as far as its mark says? A chain alone does not show that its end is missing."""
+    assert books.journal is not None
+    medium = ReadOnlyMedium(data_dir / JOURNAL_FILE)
+    try:
+        doubt = judge_mark(MarkFile(data_dir).load(), books.journal, medium)
+    finally:
+        medium.close()
+    if doubt is None:
+        return ()
+    return (Check("journal", Finding.FAILED, f"{doubt}; a start protects what the venue shows and is HALTED until you resume"),)
+
+
+def _check_archives(books: OfflineBooks, data_dir: Path) -> tuple[Check, ...]:
+    """What was left out of the journal, record by record, as far back as it is here."""
+    assert books.journal is not None
+    checks: list[Check] = []
+    for finding in check_archives(data_dir / JOURNAL_FILE, books.journal.state.compacted, rows_of):
+        if finding.problem is None:
+            checks.append(Check("archive", Finding.OK, f"{finding.name}: {finding.records} records, chain unbroken up to what follows it"))
+        elif finding.is_missing:
+            text = f"{finding.name} {finding.problem}: nothing before the journal's first record can be vouched for"
+            checks.append(Check("archive", Finding.WARNING, f"{text}; trading does not need it"))
+        else:
+            text = f"{finding.name}: {finding.problem}; trading does not need it, restore it from a backup"
+            checks.append(Check("archive", Finding.FAILED, text))
+    return tuple(checks)
 
 
 def check_positions(books: OfflineBooks) -> tuple[Check, ...]:

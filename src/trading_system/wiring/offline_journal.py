@@ -54,3 +54,12 @@ def newest_at(medium: ReadOnlyMedium, seq: int) -> datetime | None:
     for number, payload, _ in medium.read(seq):
         return decode_event(number, payload).at
     return None
+
+
+def rows_of(path: Path) -> Iterable[tuple[int, bytes, bytes]]:
+    """Every row of a file, oldest first. JournalCorrupt, FileNotFoundError."""
+    medium = ReadOnlyMedium(path)
+    try:
+        yield from medium.read(1)
+    finally:
+        medium.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from fakes.execution_venue import START
 from trading_system.domain import events as ev
 from trading_system.domain.errors import InvariantViolation
 from trading_system.domain.orders import OrderPurpose
-from trading_system.execution.codec import JournalCorrupt, decode_event, encode_event
+from trading_system.execution.codec import GENESIS, SCHEMA_VERSION, JournalCorrupt, chain_hash, decode_event, encode_event
 from trading_system.execution.journal import GROUP_MAX, Journal, JournalFailed
 from trading_system.execution.journal_memory import DiskModel, EventMemory
 from trading_system.execution.journal_sqlite import SqliteMedium, quarantine_journal
@@ -279,6 +281,52 @@ def test_the_backtest_medium_would_write_the_same_journal() -> None:
 
     assert list(memory.rows()) == list(disk.read(1))
     assert Journal(EventMemory(memory.read_events())).state == Journal(disk).state
+
+
+V1_ROWS = (
+    b'{"v":1,"t":"SessionStarted","e":{"at":"2026-01-05T08:00:00Z","mode":"paper","venue":"sim","account":"seed 7","version":"0.1.0",'
+    b'"config_hash":"ab","epoch":3}}',
+    b'{"v":1,"t":"StateNoted","e":{"at":"2026-01-05T08:00:01Z","key":"losses","json":"{}"}}',
+    b'{"v":1,"t":"DecisionNoted","e":{"at":"2026-01-05T08:00:02Z","kind":"k","subject":"s","text":"t"}}',
+)
+"""As version 1 wrote them."""
+
+
+def rows_on_disk(payloads: tuple[bytes, ...]) -> DiskModel:
+    disk, link = DiskModel(), GENESIS
+    for seq, payload in enumerate(payloads, start=1):
+        link = chain_hash(link, payload)
+        disk.append([(seq, payload, link)])
+    return disk
+
+
+def test_rows_of_the_first_schema_still_fold_and_new_ones_follow_them() -> None:
+    disk = rows_on_disk(V1_ROWS)
+    journal = Journal(disk)
+    journal.record(ev.StateNoted(START, "losses", "{1}"))
+
+    again = Journal(disk.crash())
+
+    assert SCHEMA_VERSION > 1
+    assert again.epoch == 3
+    assert again.state.notes == {"losses": "{1}"}
+
+
+def test_an_older_row_is_brought_up_step_by_step_without_being_rewritten() -> None:
+    def rename(name: str, event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return ("StateNoted", {"at": event["at"], "key": event["name"], "json": "{}"}) if name == "Remembered" else (name, event)
+
+    def upper(name: str, event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return name, {**event, "key": event["key"].upper()} if name == "StateNoted" else event
+
+    old = b'{"v":1,"t":"Remembered","e":{"at":"2026-01-05T08:00:01Z","name":"losses"}}'
+    expected = ev.StateNoted(datetime(2026, 1, 5, 8, 0, 1, tzinfo=UTC), "LOSSES", "{}")
+
+    assert decode_event(1, old, version=3, upgrades={1: rename, 2: upper}) == expected
+    with pytest.raises(JournalCorrupt, match="schema 1, which this program cannot bring to 3"):
+        decode_event(1, old, version=3, upgrades={2: upper})
+    with pytest.raises(JournalCorrupt, match="that cannot be brought to 3"):
+        decode_event(1, old, version=3, upgrades={1: None, 2: lambda name, event: (name, {"key": event["no such"]})})
 
 
 def test_decimals_are_written_as_they_are() -> None:
