@@ -330,3 +330,37 @@ def test_an_unexplained_balance_step_waits_for_a_human_to_say_what_it_was(tmp_pa
         assert (status["state"], Decimal(status["day_pnl_usd"])) == ("NORMAL", 0)
 
     run_rig(lambda loop: DaemonRig(loop, tmp_path, FLAT, []), scenario)
+
+
+def test_a_tripped_entry_breaker_is_told_shown_and_reset_by_a_resume_without_a_restart(play: Play) -> None:
+    async def scenario(rig: DaemonRig) -> None:
+        await two_protected_positions(rig)
+        rig.control.entry_rate_tripped = True
+        await rig.until(lambda: rig.live.monitor.mode is Mode.DEGRADED, within_s=70)
+        status = await rig.tell(StatusQuery())
+
+        await rig.clock.sleep(200)
+        assert rig.live.monitor.mode is Mode.DEGRADED, "it waits for a human"
+        resumed = await rig.tell(ResumeOrder("looked at the orders"))
+
+        assert [kind for kind, _ in rig.alerts.sent].count("CIRCUIT_BREAKER") == 1
+        assert status.facts["is_entry_breaker_tripped"]
+        assert any("resume" in why and "breaker" in why for why in status.facts["entries_off"])
+        assert (resumed.error, resumed.facts["state"], resumed.facts["entries_off"]) == ("", "NORMAL", [])
+        await rig.clock.sleep(200)
+        assert rig.live.monitor.mode is Mode.NORMAL
+
+    play(scenario)
+
+
+def test_a_breaker_that_tripped_since_the_last_cycle_can_be_reset_at_once(play: Play) -> None:
+    async def scenario(rig: DaemonRig) -> None:
+        await two_protected_positions(rig)
+        rig.control.entry_rate_tripped = True
+
+        resumed = await rig.tell(ResumeOrder("looked at the orders"))
+
+        assert (resumed.error, resumed.facts["state"]) == ("", "NORMAL")
+        assert not rig.control.is_entry_rate_tripped()
+
+    play(scenario)

@@ -39,7 +39,8 @@ def render_status(facts: Facts) -> str:
         f"universe    {facts['universe']} markets, {facts['cooldowns_active']} in cooldown",
         f"loops       cycle {facts['cycle']} ended {duration(facts['cycle_age_s'])} ago, "
         f"protection {duration(facts['protection_age_s'])} ago; budget {facts['budget_points'] or NOTHING} points, "
-        f"clock skew {NOTHING if facts['clock_skew_s'] is None else facts['clock_skew_s'] + ' s'}",
+        f"clock skew {NOTHING if facts['clock_skew_s'] is None else facts['clock_skew_s'] + ' s'}, "
+        f"entry breaker {'TRIPPED' if facts['is_entry_breaker_tripped'] else 'armed'}",
         f"journal     {facts['journal_records']} records, {facts['journal_failure'] or 'writing'}",
     ]
     return "\n".join([*lines, *(f"warning     {text}" for text in facts["warnings"])])

@@ -68,6 +68,11 @@ class AccountBooks:
         self._positions_memory = Streaks()
         self._newest_look_s = float("-inf")
 
+    @property
+    def adopts_phantoms(self) -> bool:
+        """True when a position that only the venue knows is taken in and protected."""
+        return self._rules.adopt_phantoms
+
     def begin(self) -> int:
         """At the start of a process: intents without an outcome are unknown now. Returns how many there were."""
         state, now = self._journal.state, self._clock.now()

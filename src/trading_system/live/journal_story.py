@@ -83,6 +83,10 @@ class JournalStory:
                 )
             case je.PositionQuarantined():
                 self._log.error(ev.QUARANTINED, position_id=event.position_id, evidence=event.evidence)
+                text = f"QUARANTINED {event.position_id}: {event.evidence}. Its stop is kept; look at the venue, then resume --release"
+                self._alerts.alert("EXCEPTION", text, urgent=True)
+            case je.PositionReleased():
+                self._log.warning(ev.POSITION_RELEASED, position_id=event.position_id, by=event.by)
             case je.FundingBooked():
                 self._log.debug(ev.FUNDING, position_id=event.position_id, symbol=event.symbol, amount_usd=event.amount)
             case _:

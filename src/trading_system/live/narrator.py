@@ -34,7 +34,7 @@ from trading_system.portfolio.auction_allocator import AuctionPlan
 from trading_system.risk.loss_state import LossEvent, LossStanding
 from trading_system.safety.auto_recovery import RecoveryRefusal
 from trading_system.safety.invariant_monitor import Assessment
-from trading_system.safety.invariants import Level
+from trading_system.safety.invariants import Invariant, Level
 from trading_system.safety.modes import Halt
 
 _LOSS_ALERTS: Final = {
@@ -59,6 +59,7 @@ class Narrator:
         self._recorder = recorder
         self._alerts = alerts
         self._recovery: RecoveryRefusal | None = None
+        self._is_breaker_told = False
 
     # --- markets ----------------------------------------------------------------------------------------------------
 
@@ -296,6 +297,11 @@ class Narrator:
         if assessment.recovery is not self._recovery and assessment.recovery is RecoveryRefusal.DAILY_LIMIT:
             self._log.warning(ev.AUTO_RECOVERY_LIMIT)
         self._recovery = assessment.recovery
+        is_tripped = any(v.invariant is Invariant.ENTRY_RATE and v.level is not Level.FINE for v in assessment.verdicts)
+        if is_tripped and not self._is_breaker_told:
+            text = "Too many entry requests: entries are off until `resume --reason TEXT`. Positions stay managed. Look at the orders first"
+            self._alerts.alert("CIRCUIT_BREAKER", text, urgent=True)
+        self._is_breaker_told = is_tripped
         if assessment.before is assessment.after:
             return
         causes = [

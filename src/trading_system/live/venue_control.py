@@ -27,12 +27,18 @@ class VenueControl(Protocol):
         """True while the entry-rate breaker waits for a human."""
         ...
 
+    def reset_entry_rate(self) -> None:
+        """A human said go on: the breaker counts anew."""
+        ...
+
 
 class InProcessControl:
     """For an exchange in this process: one clock, no budget; the gate is honoured by whoever asks."""
 
     def __init__(self) -> None:
         self.closed: set[str] = set()
+        self.entry_rate_tripped = False
+        """Set by whoever plays a venue whose gate counts."""
 
     def close_entries(self, cause: str) -> None:
         self.closed.add(cause)
@@ -47,4 +53,7 @@ class InProcessControl:
         return None
 
     def is_entry_rate_tripped(self) -> bool:
-        return False
+        return self.entry_rate_tripped
+
+    def reset_entry_rate(self) -> None:
+        self.entry_rate_tripped = False

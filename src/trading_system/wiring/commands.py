@@ -41,6 +41,7 @@ from trading_system.wiring.control_protocol import (
 )
 from trading_system.wiring.daemon import Daemon
 from trading_system.wiring.ladder_report import by_nearness, report_ladder
+from trading_system.wiring.position_release import release_position
 from trading_system.wiring.position_report import report_positions
 from trading_system.wiring.status_report import About, report_status, why_entries_are_off
 from trading_system.wiring.universe_report import report_market, report_universe, what_blocks
@@ -136,6 +137,10 @@ class Commands:
 
     async def _resume(self, order: ResumeOrder, who: str) -> Answer:
         live, reason = self._live, order.reason.strip()
+        if order.release:
+            released = await release_position(live, order.release, f"{who}: {reason}" if reason else "")
+            self._daemon.protection.ask_for_look()
+            return Answer(released.refusal) if released.refusal else _found({"released": released.text, **self._mode_now().facts})
         refusal = self._plainly_refused(reason)
         if refusal is not None:
             return Answer(refusal.value)
@@ -154,8 +159,11 @@ class Commands:
             live.losses.rebase_high_water(view.snapshot, live.positions_booked_pnl(), live.clock.now())
         if order.step_was:
             live.losses.accept_step(as_external_flow=order.step_was == "flow", now=live.clock.now())
+        live.control.reset_entry_rate()
         verdicts = live.monitor.judge(measure(live.health_facts(), live.venue_health, live.risk_limits))
         before = live.monitor.mode
+        if before is Mode.NORMAL:
+            return self._mode_now()  # the breaker tripped a moment ago and was all there was
         try:
             refusal = live.monitor.resume(reason, live.clock.now(), verdicts=verdicts, rebased_high_water=order.rebase_high_water)
         except OSError as error:
@@ -175,7 +183,8 @@ class Commands:
             return ResumeRefusal.NO_REASON
         if self._live.monitor.kill_file_exists():
             return ResumeRefusal.KILL_FILE
-        return ResumeRefusal.NOTHING_TO_RESUME if self._live.monitor.mode is Mode.NORMAL else None
+        is_fine = self._live.monitor.mode is Mode.NORMAL and not self._live.control.is_entry_rate_tripped()
+        return ResumeRefusal.NOTHING_TO_RESUME if is_fine else None
 
     def _mode_now(self) -> Answer:
         monitor = self._live.monitor
@@ -222,7 +231,7 @@ class Commands:
         if position.state is PositionState.CLOSING:
             return None
         if position.state.needs_human:
-            return f"is {position.state.value}: look at the venue first"
+            return f"is {position.state.value}: look at the venue, then resume --release {position.position_id} --reason TEXT"
         report = await self._live.gateway.perform(BeginClose(position.position_id, CloseReason.OPERATOR, evidence))
         return None if report.status is SendStatus.DONE else report.detail
 

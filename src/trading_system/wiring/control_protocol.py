@@ -46,11 +46,15 @@ class HaltOrder:
 
 @dataclass(frozen=True, slots=True)
 class ResumeOrder:
-    """step_was: what an unexplained balance step was: "" = not said, `flow` (money moved in or out) or `pnl`."""
+    """step_was: what an unexplained balance step was: "" = not said, `flow` (money moved in or out) or `pnl`.
+
+    release: id or symbol of a QUARANTINED or ORPHANED position that a human has looked at; then nothing else is resumed.
+    """
 
     reason: str
     rebase_high_water: bool = False
     step_was: str = ""
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,8 @@ def check_positions(books: OfflineBooks) -> tuple[Check, ...]:
             text = f"{row.position_id}: {row.unprotected_qty} of {row.qty} without a stop"
             checks.append(Check("positions", Finding.FAILED, f"{text}; a running daemon places it, or `place-missing-stops`"))
         if PositionState(row.state).needs_human:
-            checks.append(Check("positions", Finding.FAILED, f"{row.position_id} is {row.state}: look at the venue"))
+            how = f"look at the venue, then resume --release {row.position_id} --reason TEXT"
+            checks.append(Check("positions", Finding.FAILED, f"{row.position_id} is {row.state}: {how}"))
     uncertain = sum(order.is_uncertain for group in books.journal.state.open_orders_of.values() for order in group.values())
     if uncertain:
         checks.append(Check("orders", Finding.WARNING, f"{uncertain} of unknown fate; a running daemon looks them up within 10 minutes"))

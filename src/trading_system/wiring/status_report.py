@@ -64,6 +64,8 @@ class StatusReport:
     """Longest time a position has been without a full stop up to now."""
     budget_points: int | None
     clock_skew_s: Decimal | None
+    is_entry_breaker_tripped: bool
+    """Too many entry requests were sent: entries are off until `resume`."""
     journal_records: int
     journal_failure: str | None
 
@@ -108,6 +110,7 @@ def report_status(live: LiveTrading, about: About, last_tick_s: float | None, pr
         naked_s=round(naked_now_s(live), 1),
         budget_points=live.control.budget_points(),
         clock_skew_s=live.control.clock_skew_s(),
+        is_entry_breaker_tripped=live.control.is_entry_rate_tripped(),
         journal_records=live.journal.seq,
         journal_failure=live.journal.failure,
     )
@@ -121,6 +124,8 @@ def why_entries_are_off(live: LiveTrading) -> tuple[str, ...]:
     if live.barrier is not None:
         reasons.append(live.barrier)
     reasons += live.entry_gates.values()
+    if live.control.is_entry_rate_tripped():
+        reasons.append("the entry-rate breaker tripped; `resume --reason TEXT` resets it")
     if not live.is_warm:
         reasons.append("histories are being loaded")
     if losses is not None and losses.is_day_stopped:

@@ -78,3 +78,7 @@ class KrakenControl:
 
     def is_entry_rate_tripped(self) -> bool:
         return self.observer.is_entry_rate_tripped
+
+    def reset_entry_rate(self) -> None:
+        self.gate.reset_breaker()
+        self.observer.is_entry_rate_tripped = False

@@ -92,3 +92,17 @@ def test_asking_for_the_standing_answer_does_not_count() -> None:
     for _ in range(100):
         assert gate.standing_refusal(WriteKind.ENTRY, ENTRY) is None
     assert gate.refusal(WriteKind.ENTRY, ENTRY) is None
+
+
+def test_a_reset_breaker_counts_anew_and_reports_the_next_trip() -> None:
+    told: list[str] = []
+    gate = WriteGate(ManualClock(), WriteMode.LIVE, on_breaker=told.append)
+    for _ in range(11):
+        gate.refusal(WriteKind.ENTRY, ENTRY)
+
+    gate.reset_breaker()
+    answers = [gate.refusal(WriteKind.ENTRY, ENTRY) for _ in range(11)]
+
+    assert answers[:10] == [None] * 10
+    assert answers[10] is not None
+    assert len(told) == 2

@@ -71,6 +71,10 @@ class EntryBreaker:
         self._sent.append(now_s)
         return None
 
+    def forget(self) -> None:
+        """Count from nothing."""
+        self._sent.clear()
+
 
 class WriteGate:
     """Shared by everything that may write to one account; safety code closes and reopens it by named cause.
@@ -101,6 +105,11 @@ class WriteGate:
     def reopen(self, cause: str) -> None:
         """Lift the closure of `cause`; unknown causes are ignored."""
         self._closures.pop(cause, None)
+
+    def reset_breaker(self) -> None:
+        """A human looked at why so many entries were sent: counting begins anew."""
+        self._breaker.forget()
+        self._is_tripped = False
 
     @property
     def closures(self) -> Mapping[str, GateScope]:
