@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 ARGS ?=
+N ?= 20
+SEED ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help venv install run test check lint format bench migrate schema smoke logs smoke-logs clean crash torture \
@@ -64,8 +66,8 @@ backtest-full: install ## backtest over all the candles that are there
 torture: install ## the daemon against a faulty exchange, seeded
 	@$(PY) run.py torture $(ARGS)
 
-crash: venv ## kill the daemon at many points and look whether anything was lost
-	@$(PY) -m pytest tests -m process -k 'crash or kill' $(ARGS)
+crash: install ## kill -9 the daemon N times while it trades and judge every restart; goes on where it stopped
+	@$(PY) scripts/crash.py --kills $(N) --seed $(SEED) $(ARGS)
 
 place-missing-stops: install ## show which positions lack a stop, and the stop that would be placed
 	@$(PY) run.py place-missing-stops --dry-run $(ARGS)

@@ -43,7 +43,10 @@ class SystemSettings(Section):
 class ExchangeSettings(Section):
     venue: Literal["sim", "kraken_futures"] = Field(default="sim", description="sim = the embedded exchange")
     environment: Literal["production", "demo"] = "production"
-    base_url: str | None = Field(default=None, description="another origin for all services of the venue (loopback, for tests)")
+    base_url: str | None = Field(
+        default=None,
+        description="another origin for all services of the venue (loopback, for tests); with sim: use the exchange that runs there",
+    )
     maker_fee: RatioOrZero = Field(default=D("0.0002"), description="fraction of notional")
     taker_fee: RatioOrZero = D("0.0005")
     read_timeout_s: Seconds = D("8")

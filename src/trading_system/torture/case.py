@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from trading_system.config.settings import Settings
 from trading_system.sim.fault_plan import FaultPlan, draw_plan
@@ -62,17 +63,19 @@ def coins() -> tuple[CoinModel, ...]:
     return tuple(coin for coin in catalogue() if coin.spec.symbol in wanted)
 
 
+BUSY: Final[Mapping[str, Mapping[str, Any]]] = {
+    "strategy": {"signal_cooldown_hours": "0.25"},
+    "risk": {
+        "risk_per_trade": "0.001",
+        "opens_per_hour_max": 1000,
+        "opens_per_day_max": 10000,
+        "streaks": {"loss_bps_of_equity_min": "2000"},
+    },
+    "safety": {"api_errors_per_minute_max": 1000, "rejects_per_cycle_max": 100, "latency_s_max": "60"},
+}
+"""The brakes on frequency and noise released: execution is what is tried here."""
+
+
 def busy_settings() -> Settings:
-    """The daemon's own settings with the brakes on frequency and noise released: execution is what is tried here."""
-    return Settings.model_validate(
-        {
-            "strategy": {"signal_cooldown_hours": "0.25"},
-            "risk": {
-                "risk_per_trade": "0.001",
-                "opens_per_hour_max": 1000,
-                "opens_per_day_max": 10000,
-                "streaks": {"loss_bps_of_equity_min": "2000"},
-            },
-            "safety": {"api_errors_per_minute_max": 1000, "rejects_per_cycle_max": 100, "latency_s_max": "60"},
-        }
-    )
+    """The daemon's own settings with `BUSY` on top."""
+    return Settings.model_validate(BUSY)

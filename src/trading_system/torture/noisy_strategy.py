@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 from trading_system.domain.market import Bar, Timeframe
@@ -81,6 +82,11 @@ class NoisyStrategy:
     @staticmethod
     def _no(symbol: Symbol, at_ms: int, price: float | None, code: str) -> NoSignal:
         return NoSignal(symbol, at_ms, code, _ladder(symbol, at_ms, price, GateState.FAILED, code))
+
+
+def noisy_strategy(options: Mapping[str, str]) -> NoisyStrategy:
+    """The entry point for a real process (group `trading_system.strategies`). No installed package offers it; a harness does."""
+    return NoisyStrategy(int(options.get("seed", "1")), float(options.get("signal_share", "0.9")))
 
 
 def _ladder(symbol: Symbol, at_ms: int, price: float | None, state: GateState, code: str | None = None) -> Ladder:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -104,7 +105,7 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         if isinstance(clock, PacedClock):
             clock.anchor(await control.venue.server_time())
             supervisor.start("market clock", lambda: _keep_anchored(clock, control))
-        account = f"seed {context.sim.seed} from {context.sim.start.date().isoformat()}" if is_sim else settings.exchange.environment
+        account = _account_name(context, settings)
         opened = open_journal(settings, account, clock.now(), context.loaded.config_hash, log)
         journal = opened.journal
         doubt = "" if opened.doubt is None else f" ({opened.doubt})"
@@ -151,6 +152,15 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         yield daemon
 
 
+def _account_name(context: RunContext, settings: Settings) -> str:
+    """To which account a journal belongs; never another's."""
+    if settings.exchange.venue != "sim":
+        return settings.exchange.environment
+    if settings.exchange.base_url is not None:
+        return f"exchange at {settings.exchange.base_url}"
+    return f"seed {context.sim.seed} from {context.sim.start.date().isoformat()}"
+
+
 def check_venue(settings: Settings) -> None:
     """Refuse combinations and options that are not built: a setting that is silently without effect is a trap. ConfigError."""
     multi_tp = settings.multi_tp
@@ -163,12 +173,38 @@ def check_venue(settings: Settings) -> None:
             "system.mode = paper with exchange.venue = kraken_futures is not built yet: "
             "use exchange.venue: sim (the embedded exchange), which needs no key and no network"
         )
+    if settings.exchange.venue == "sim" and settings.exchange.base_url is not None and not is_loopback(settings.exchange.base_url):
+        raise ConfigError(
+            f"exchange.base_url = {settings.exchange.base_url} with exchange.venue = sim must be a loopback address, "
+            "where `run.py exchange` listens (http://127.0.0.1:PORT): paper orders never leave this machine"
+        )
     if settings.system.mode == "live" and settings.exchange.venue == "sim":
         raise ConfigError("system.mode = live needs a real venue; exchange.venue = sim is the embedded exchange. Use system.mode: paper")
 
 
+def is_loopback(base_url: str) -> bool:
+    """True for http://127.0.0.1:PORT and its like."""
+    return urlsplit(base_url).hostname in ("127.0.0.1", "::1", "localhost")
+
+
+def _attached_config(loaded: LoadedConfig, base_url: str) -> KrakenConfig:
+    """An embedded exchange that somebody else started and that lives on without us; its key pair comes as any venue's does."""
+    secrets = loaded.secrets
+    if secrets.kraken_futures_api_key is None or secrets.kraken_futures_api_secret is None:
+        raise ConfigError(
+            f"exchange.base_url = {base_url} with exchange.venue = sim needs the key pair that `run.py exchange` printed, "
+            "as KRAKEN_FUTURES_API_KEY and KRAKEN_FUTURES_API_SECRET"
+        )
+    return KrakenConfig.at(base_url, secrets.kraken_futures_api_key.reveal(), secrets.kraken_futures_api_secret.reveal())
+
+
 async def _start_exchange(context: RunContext, data_dir: Path, stack: AsyncExitStack, supervisor: Supervisor) -> KrakenConfig:
     sim, settings = context.sim, context.loaded.settings
+    if settings.exchange.base_url is not None:
+        context.say(
+            f"  venue       embedded exchange at {settings.exchange.base_url}, run by somebody else; market speed {sim.speed:g}x expected"
+        )
+        return _attached_config(context.loaded, settings.exchange.base_url)
     arguments = ["--port", str(sim.port), "--seed", str(sim.seed), "--start", sim.start.isoformat(), "--speed", repr(sim.speed)]
     arguments += ["--state", str(data_dir / "exchange.state"), "--cache", str(data_dir / "cache")]
     arguments += ["--deposit", str(settings.paper.start_equity_usd)]

@@ -2,6 +2,7 @@
 
 GET  /_sim/state    account, positions, orders, fills, modes, budgets, faults that struck
 GET  /_sim/log      requests and answers with seq and time (after_seq, limit)
+GET  /_sim/events   orders that appeared, changed, left; fills; account entries, with seq and process time (after_seq, limit)
 POST /_sim/faults   {"kind": …, "path": "sendorder", "count": 1, "skip": 0, "delay_s": 0}
 POST /_sim/mode     {"symbol": "PF_XBTUSD", "mode": "post_only"}
 POST /_sim/maintenance  {"in_s": 600, "minutes": 10, "post_only_minutes": 5}: announce it (market time)
@@ -22,6 +23,7 @@ from trading_system.sim.codec import to_json
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import encode, iso
 from trading_system.sim.kraken_server.envelope import RequestRefused
+from trading_system.sim.kraken_server.event_log import EventLog
 from trading_system.sim.kraken_server.faults import Faults, fault_of
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.request_log import RequestLog
@@ -56,6 +58,11 @@ def log_payload(log: RequestLog, params: Params) -> dict[str, Any]:
     return {"requests": rows, "public_requests": log.public_count}
 
 
+def events_payload(events: EventLog, params: Params) -> dict[str, Any]:
+    """The event log after `after_seq` (default all), at most `limit` rows."""
+    return {"events": events.rows(params.integer("after_seq", least=0) or 0, params.integer("limit", least=1) or 20_000)}
+
+
 class Inspection:
     """The pages. `facts` adds what only the server knows; `publish` follows every change; `drop_feeds` cuts the WebSockets."""
 
@@ -63,6 +70,7 @@ class Inspection:
         self,
         desk: Desk,
         log: RequestLog,
+        events: EventLog,
         faults: Faults,
         facts: Callable[[], dict[str, Any]],
         publish: Callable[[], None],
@@ -70,6 +78,7 @@ class Inspection:
     ) -> None:
         self._desk = desk
         self._log = log
+        self._events = events
         self._faults = faults
         self._facts = facts
         self._publish = publish
@@ -83,13 +92,14 @@ class Inspection:
         match request.match_info["page"]:
             case "state":
                 payload = state_payload(self._desk) | self._facts() | {"faults_struck": dict(self._faults.struck)}
-            case "log":
+            case "log" | "events" as page:
                 try:
-                    payload = log_payload(self._log, Params.of_request(request.query_string, ""))
+                    params = Params.of_request(request.query_string, "")
+                    payload = log_payload(self._log, params) if page == "log" else events_payload(self._events, params)
                 except RequestRefused as refused:
                     return web.Response(status=400, text=refused.error)
             case _:
-                return web.Response(status=404, text="pages to read: state, log")
+                return web.Response(status=404, text="pages to read: state, log, events")
         return web.Response(body=encode(payload), content_type="application/json")
 
     async def _change(self, request: web.Request) -> web.Response:

@@ -14,6 +14,7 @@ from trading_system.domain.protocols import Clock
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.kraken_server.auth import Credentials, check_credentials
 from trading_system.sim.kraken_server.desk import Desk, Preferences, account_uid
+from trading_system.sim.kraken_server.event_log import EventLog
 from trading_system.sim.kraken_server.faults import Faults
 from trading_system.sim.kraken_server.feed_hub import FeedHub
 from trading_system.sim.kraken_server.glance import Glance, glance_at
@@ -58,6 +59,7 @@ class KrakenServer:
         self.exchange = exchange
         self.credentials = credentials
         self.log = RequestLog()
+        self.events = EventLog(clock)
         self.faults = Faults()
         self.address = Address("", 0)
         self.failure: BaseException | None = None
@@ -78,13 +80,13 @@ class KrakenServer:
         self._api = Api(self.desk, credentials, self._budget)
         self._hub = FeedHub(self.desk)
         self._pump = MarketPump(exchange, clock, speed, self._after_slice)
-        self._unsubscribe = exchange.subscribe(self._hub.on_event)
+        self._unsubscribe = (exchange.subscribe(self._hub.on_event), exchange.subscribe(self.events.on_event))
 
     async def start(self, host: str, port: int, start_task: StartTask, tls: SSLContext | None) -> None:
         self._feeds = FeedServer(self.desk, self._hub, self.credentials, self._clock, start_task)
         app = web.Application(client_max_size=1 << 20)
         app.router.add_get("/ws/v1", self._feeds.handle)
-        Inspection(self.desk, self.log, self.faults, self._facts, self._publish, self._feeds.drop_all).register(app)
+        Inspection(self.desk, self.log, self.events, self.faults, self._facts, self._publish, self._feeds.drop_all).register(app)
         shell = RestShell(self._api, self.desk, self.faults, self.log, self._clock, self._publish, lambda: self.failure is None)
         app.router.add_route("*", "/{tail:.*}", shell.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -116,7 +118,8 @@ class KrakenServer:
         await asyncio.gather(self._pump_task, return_exceptions=True)
         await self._feeds.close()
         await self._runner.cleanup()
-        self._unsubscribe()
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
         self._keeper.wait()
 
     def glance(self) -> Glance:
