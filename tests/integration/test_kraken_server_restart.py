@@ -15,7 +15,9 @@ import pytest
 
 from fakes.kraken_server_rig import QUIET, a_ccxt_client, a_server
 from fakes.scripted_market import START_MS
+from trading_system.sim.kraken_server.event_log import event_of
 from trading_system.sim.kraken_server.server import KrakenServer
+from trading_system.sim.model import FillFeed, OrderFeed
 
 BTC = "BTC/USD:USD"
 MOVING = {"PF_XBTUSD": {0: 80_000.0, 30: 77_500.0}, "PF_DOGEUSD": {0: 0.2}}
@@ -88,6 +90,27 @@ async def test_the_request_log_names_what_was_asked_without_keys(tmp_path: Path)
     assert rows[0]["sendStatus"]["cliOrdId"] == "sl-1"
     assert rows[0]["time"] == "2026-09-07T00:00:01.000Z"
     assert server.credentials.key not in text
+
+
+async def test_the_event_log_tells_what_came_of_it_in_order(tmp_path: Path) -> None:
+    server = await a_server(QUIET, state_path=tmp_path / "sim.state")
+    await trade_a_little(server)
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{server.address.base_url}/_sim/events") as response:
+            rows = (await response.json())["events"]
+        async with http.get(f"{server.address.base_url}/_sim/events?after_seq={rows[0]['seq']}&limit=1") as response:
+            second = (await response.json())["events"]
+        async with http.get(f"{server.address.base_url}/_sim/events?after_seq=x") as response:
+            refused = response.status
+    fills = [event.fill for event in map(event_of, rows) if isinstance(event, FillFeed)]
+    await server.close()
+
+    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+    assert [row["process_s"] for row in rows] == sorted(row["process_s"] for row in rows)
+    assert fills == list(server.exchange.executions())
+    assert any(isinstance(event, OrderFeed) and event.order.cli_ord_id == "sl-1" for event in map(event_of, rows))
+    assert second == rows[1:2]
+    assert refused == 400
 
 
 CHILD = """

@@ -33,6 +33,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """All kills of one seed as figures. Seconds are real ones."""
     protected = [row["protected_s"] for row in rows if row["protected_s"] is not None]
+    cpu = [row["protecting_cpu_s"] for row in rows if row["protecting_cpu_s"] is not None]
     return {
         "kills": len(rows),
         "judged_restarts": len(protected),
@@ -41,6 +42,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "restart_to_protected_s_p50": percentile(protected, 0.50),
         "restart_to_protected_s_p95": percentile(protected, 0.95),
         "restart_to_protected_s_max": max(protected, default=None),
+        "restart_cpu_s_p50": percentile(cpu, 0.50),
+        "restart_cpu_s_p95": percentile(cpu, 0.95),
         "fills_caught_up_s_max": max((row["fills_s"] for row in rows if row["fills_s"] is not None), default=None),
         "naked_s_max": max((row["naked_life_s"] for row in rows), default=0.0),
         "naked_after_start_s_max": max((row["naked_start_s"] for row in rows), default=0.0),

@@ -92,6 +92,7 @@ class DaemonProcess:
         self._home = home
         self._waits: list[tuple[Callable[[str], bool], asyncio.Future[float]]] = []
         self.spawn_s = 0.0
+        self.protecting_cpu_s: float | None = None
         self.lines: list[str] = []
         self.trouble: list[str] = []
 
@@ -118,6 +119,8 @@ class DaemonProcess:
 
     def _hear(self, line: str, at_s: float) -> None:
         self.lines.append(line)
+        if line.startswith("PROTECTING "):
+            self.protecting_cpu_s = self.cpu_s()
         if line.startswith(_TROUBLE):
             self.trouble.append(line)
         for fits, future in self._waits:
@@ -130,6 +133,14 @@ class DaemonProcess:
         future.add_done_callback(lambda done: done.cancelled() or done.exception())  # asked for or not, it was retrieved
         self._waits.append((fits, future))
         return future
+
+    def cpu_s(self) -> float | None:
+        """Processor time it has used so far: what a start costs however busy the machine is. None once it is gone."""
+        try:
+            words = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def exit_code(self) -> int | None:

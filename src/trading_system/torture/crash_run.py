@@ -55,8 +55,9 @@ class CrashPlan:
 class KillReport:
     """One life of the daemon. Times in real seconds; None = this life ended before that.
 
-    protecting_s: from the spawn to PROTECTING. protected_s: to that and every position covered by the venue's own record.
-    fills_s: until the journal had every fill the venue had made before PROTECTING, from PROTECTING on.
+    protecting_s: from the spawn to PROTECTING; protecting_cpu_s: the processor time of it.
+    protected_s: from the spawn to PROTECTING and every position covered, by the venue's own record.
+    fills_s: from PROTECTING until the journal had every fill that the venue had made before it.
     """
 
     number: int
@@ -64,6 +65,7 @@ class KillReport:
     kill: str
     lived_s: float = 0.0
     protecting_s: float | None = None
+    protecting_cpu_s: float | None = None
     protected_s: float | None = None
     fills_s: float | None = None
     positions: int = 0
@@ -162,7 +164,7 @@ class Round:
                 return
         async with asyncio.timeout(_START_S_MAX):
             protecting_at_s = await protecting
-        report.protecting_s = protecting_at_s - life.spawn_s
+        report.protecting_s, report.protecting_cpu_s = protecting_at_s - life.spawn_s, daemon.protecting_cpu_s
         await self._judge_start(life, protecting_at_s, report)
         if early is not None and early.done() and early.exception() is None:
             return
