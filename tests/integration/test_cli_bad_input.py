@@ -85,6 +85,17 @@ def test_a_margin_halt_below_the_auctions_budget_is_refused_with_both_numbers(cl
     assert cli.files() == []
 
 
+def test_limits_for_measuring_are_refused_by_the_daemon_and_proved_all_the_same(cli: CommandLine) -> None:
+    profile = str(Path(__file__).parents[2] / "config" / "profiles" / "research.yaml")
+
+    refused, proved = cli("run", "--once", "-c", profile), cli("prove-config", "-c", profile)
+
+    assert (refused.code, len(refused.err_lines)) == (78, 1)
+    assert "backtest.only = true" in refused.err
+    assert proved.code == 0
+    assert cli.files() == []
+
+
 @pytest.mark.parametrize("words", [["-c", "nowhere.yaml"], ["--profile", "nope"]])
 def test_a_configuration_that_is_not_there_is_refused_in_one_line(cli: CommandLine, words: list[str]) -> None:
     answer = cli("show-config", *words)

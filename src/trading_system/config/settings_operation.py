@@ -218,3 +218,4 @@ class BacktestSettings(Section):
     start_equity_usd: Usd = D("10000")
     seed: CountOrZero = 1
     bootstrap_samples: Count = Field(default=2000, description="for the confidence interval of the mean")
+    only: bool = Field(default=False, description="true = limits widened for measuring: `run` refuses this configuration")

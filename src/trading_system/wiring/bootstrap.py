@@ -163,6 +163,11 @@ def _account_name(context: RunContext, settings: Settings) -> str:
 
 def check_venue(settings: Settings) -> None:
     """Refuse combinations and options that are not built: a setting that is silently without effect is a trap. ConfigError."""
+    if settings.backtest.only:
+        raise ConfigError(
+            "backtest.only = true: these limits are widened to measure a strategy and would not protect an account; "
+            "`run` refuses them, `backtest` takes them"
+        )
     multi_tp = settings.multi_tp
     if multi_tp.premise_exit:
         raise ConfigError("multi_tp.premise_exit = true is not built yet: leave it false")

@@ -171,7 +171,7 @@ def test_limits_that_leave_no_size_at_all_are_refused() -> None:
     assert {f"tier {tier} can trade at 10000 USD" for tier in TIERS} <= failed_names(proof_with(risk__position_notional=cap))
 
 
-@pytest.mark.parametrize("profile", [None, "launch"])
+@pytest.mark.parametrize("profile", [None, "launch", "research"])
 def test_the_shipped_files_and_profiles_are_proved(shipped: Path, profile: str | None) -> None:
     assert prove(load_settings(profile=profile, env={}, root=shipped).settings).failures == ()
 
@@ -186,3 +186,17 @@ def test_the_launch_profile_is_the_one_for_the_first_weeks(shipped: Path) -> Non
     assert settings.risk.total_notional is not None
     assert (settings.risk.position_notional.equity_share, settings.risk.position_notional.floor_usd) == (D("0.05"), D("25"))
     assert (settings.risk.total_notional.equity_share, settings.risk.total_notional.floor_usd) == (D("0.15"), D("75"))
+
+
+def test_the_research_profile_risks_what_the_defaults_risk_per_trade_and_no_loss_limit_can_act(shipped: Path) -> None:
+    usual, research = Settings(), load_settings(profile="research", env={}, root=shipped).settings
+
+    def usd(settings: Settings) -> Decimal:
+        return settings.risk.risk_per_trade * settings.backtest.start_equity_usd
+
+    assert usd(research) == usd(usual) == 100
+    assert research.risk.daily_loss_limit / research.risk.risk_per_trade == 500, "losing trades in one day before the daily stop"
+    streaks = research.risk.streaks
+    assert streaks.loss_bps_of_equity_min / 10_000 / research.risk.risk_per_trade == 20, "R in one trade before a loss counts in a streak"
+    assert (research.strategy, research.multi_tp, research.execution) == (usual.strategy, usual.multi_tp, usual.execution)
+    assert research.backtest.only
