@@ -5,6 +5,8 @@ PY := .venv/bin/python
 ARGS ?=
 N ?= 20
 SEED ?= 1
+# a folder of stored candles: TS_MARKET_DATA, or one that lies beside the checkout; nothing of it comes with the project
+CANDLES ?= $(firstword $(wildcard $(if $(TS_MARKET_DATA),$(TS_MARKET_DATA)/candles,../*/data/candles)))
 
 .DEFAULT_GOAL := help
 .PHONY: help venv install run test check lint format bench migrate schema smoke logs smoke-logs clean crash torture \
@@ -60,8 +62,9 @@ smoke-logs: ## the last cycles, and every warning and error of the current log
 	@echo '-- warnings and errors'
 	@grep -E ' level=(warning|error|critical)( |$$)' logs/run.log | tail -n 40 || true
 
-backtest-full: install ## backtest over all the candles that are there
-	@$(PY) run.py backtest --full $(ARGS)
+backtest-full: venv ## every bar of a candle folder (CANDLES=DIR): first that no later bar changes anything said, then the figures
+	@test -n "$(CANDLES)" || { echo "no candles: make backtest-full CANDLES=DIR (files as run.py backtest --help names them)"; exit 2; }
+	@$(PY) run.py backtest --candles "$(CANDLES)" --profile research --check-prefixes 50 $(ARGS)
 
 torture: install ## the daemon against a faulty exchange, seeded
 	@$(PY) run.py torture $(ARGS)

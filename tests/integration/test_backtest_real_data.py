@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from feed_watch import FeedWatch, faults_of
 from trading_system.backtest.driver import BacktestPlan, BacktestRun, run_backtest
 from trading_system.backtest.result import plain, result_of
 from trading_system.config.settings import Settings
@@ -15,7 +16,7 @@ from trading_system.domain.protocols import StrategyCosts
 from trading_system.domain.signals import Decision, NoSignal
 from trading_system.domain.symbols import Symbol, normalise
 from trading_system.domain.units import to_ms
-from trading_system.strategy.smc_engine import SmcStrategy
+from trading_system.sim.candle_files import load_candles
 
 pytestmark = [pytest.mark.market_data, pytest.mark.slow]
 NAMES = ("BTC", "ETH", "SOL", "SUI", "LINK", "ADA")
@@ -24,8 +25,8 @@ END = datetime(2025, 10, 15, tzinfo=UTC)
 """Two weeks that hold the liquidation cascade of 10 October 2025, with real bars that lose half of their price."""
 
 
-class WatchedStrategy(SmcStrategy):
-    """Notes every decision it gives."""
+class WatchedStrategy(FeedWatch):
+    """Notes every decision it gives, and every bar it is given."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,10 +39,10 @@ class WatchedStrategy(SmcStrategy):
         return decision
 
 
-def run(directory: Path) -> tuple[BacktestRun, list[tuple[int, str, str]]]:
+def run(directory: Path) -> tuple[BacktestRun, WatchedStrategy]:
     strategy = WatchedStrategy()
     plan = BacktestPlan(directory, START, END, {normalise(name) for name in NAMES}, Settings())
-    return run_backtest(plan, lambda: strategy), strategy.said
+    return run_backtest(plan, lambda: strategy), strategy
 
 
 def cut_files(source: Path, target: Path, until_ms: int) -> Path:
@@ -59,17 +60,22 @@ def cut_files(source: Path, target: Path, until_ms: int) -> Path:
 
 
 def test_a_crash_is_traded_through_and_no_decision_knew_of_later_bars(market_data: Path, tmp_path: Path) -> None:
-    whole, said = run(market_data / "candles")
+    whole, watch = run(market_data / "candles")
+    said = watch.said
     result: dict[str, Any] = result_of(whole, 0.0)
     assert result["violations"] == []
     assert result["naked_s_max"] <= 15
     assert result["equity_end"] == (result["equity_start"] + result["realised"] + result["unrealised"] - result["fees"] - result["funding"])
 
     cut = START + timedelta(days=8, hours=7, minutes=30)
-    shorter, said_shorter = run(cut_files(market_data / "candles", tmp_path / "cut", to_ms(cut)))
+    shorter, shorter_watch = run(cut_files(market_data / "candles", tmp_path / "cut", to_ms(cut)))
 
+    said_shorter = shorter_watch.said
     last = said_shorter[-1][0]
     assert last >= to_ms(cut) - 900_000
     assert said_shorter == [entry for entry in said if entry[0] <= last]
     before = [trade for trade in result["trades"] if trade["closed_at"] < cut.isoformat()]
     assert plain(result_of(shorter, 0.0)["trades"][: len(before)]) == plain(before)
+    stored = load_candles(market_data / "candles", symbols={normalise(name) for name in NAMES})
+    assert len(watch.fed) > 14 * 96 * len(NAMES)
+    assert faults_of(watch, stored, rounding=1e-4) == []

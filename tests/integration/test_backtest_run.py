@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 import pytest
 
 from backtest_files import END, write_files
+from feed_watch import FeedWatch, faults_of
 from trading_system.backtest.driver import BacktestPlan, BacktestRun, run_backtest
 from trading_system.backtest.result import plain, result_of
 from trading_system.config.settings import Settings
 from trading_system.domain.errors import ConfigError
+from trading_system.domain.market import Timeframe
 from trading_system.domain.protocols import StrategyCosts
 from trading_system.domain.signals import Decision, NoSignal
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import to_ms
+from trading_system.sim.candle_files import load_candles
 from trading_system.strategy.smc_engine import SmcStrategy
 
 BASES = ("BTC", "ETH", "SOL", "LINK", "ATOM", "NEAR")
@@ -92,6 +96,19 @@ def test_cutting_the_input_leaves_every_earlier_decision_unchanged(
     assert said[-1][0] >= to_ms(cut) - 900_000
     before = [trade for trade in figures(finished[0])["trades"] if trade["closed_at"] < cut.isoformat()]
     assert plain(figures(shorter)["trades"][: len(before)]) == plain(before)
+
+
+def test_every_bar_the_strategy_gets_is_whole_and_closed_in_every_timeframe(files: Path) -> None:
+    watch = FeedWatch()
+
+    run_backtest(BacktestPlan(files, END - timedelta(days=3), END, None, Settings()), lambda: watch)
+
+    since_ms = to_ms(END - timedelta(days=3))
+    live = Counter(timeframe for _, symbol, timeframe, bar in watch.fed if symbol == "BTC/USD" and bar.open_ms >= since_ms)
+    # the bar that closes at the end itself is nobody's to judge
+    assert live == {Timeframe.M15: 3 * 96 - 1, Timeframe.H1: 3 * 24 - 1, Timeframe.H4: 3 * 6 - 1, Timeframe.D1: 2}
+    assert len({symbol for _, symbol, _, _ in watch.fed}) >= 4, "the less liquid ones may be below every tier"
+    assert faults_of(watch, load_candles(files)) == []
 
 
 def test_a_missing_directory_is_one_clear_line(tmp_path: Path) -> None:

@@ -5,86 +5,165 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trading_system.app.config_args import add_config_options, load_from
 from trading_system.app.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
+
+    from trading_system.backtest.driver import BacktestPlan
+    from trading_system.config.settings import Settings
 
 SUMMARY = "run the live code over stored candles and print honest figures"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
-    parser.add_argument(
-        "--candles", type=Path, required=True, metavar="DIR", help="holds SYMBOL-USD_15m.parquet|csv (and _1h for the warm-up)"
-    )
-    parser.add_argument("--from", dest="start", required=True, metavar="DATE", help="UTC, on a full hour")
-    parser.add_argument("--to", dest="end", required=True, metavar="DATE", help="UTC, exclusive")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--candles", type=Path, metavar="DIR", help="holds SYMBOL-USD_15m.parquet|csv (and _1h for the warm-up)")
+    source.add_argument("--result", type=Path, metavar="FILE", help="what --json wrote: nothing is run, its figures are computed again")
+    parser.add_argument("--from", dest="start", metavar="DATE", help="UTC, on a full hour (default: where the files begin)")
+    parser.add_argument("--to", dest="end", metavar="DATE", help="UTC, exclusive (default: where the files end)")
     parser.add_argument("--symbols", metavar="A,B", help="only these, e.g. BTC,ETH,SOL")
     parser.add_argument("--no-placebo", action="store_true", help="leave out the comparison run that enters at random later times")
+    parser.add_argument("--check-prefixes", type=int, metavar="N", help="first check at every Nth bar that nothing said changes later")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole result there")
+    parser.add_argument("--trades", type=Path, metavar="FILE", help="write the trades there, .csv or .jsonl by the name")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the figures there as tables")
 
 
 def run(args: argparse.Namespace) -> int:
-    import json
-    from random import Random  # noqa: TID251 - seeded below: the bootstrap is a function of its seed
-    from time import perf_counter
-
     from trading_system.app.verb_exchange import parse_moment
-    from trading_system.backtest.driver import BacktestPlan, run_backtest
-    from trading_system.backtest.result import outcomes, plain, result_of
-    from trading_system.backtest.statistics import render, summarise
-    from trading_system.domain.symbols import normalise
-    from trading_system.strategy.catalogue import make_strategy
-    from trading_system.wiring.strategies import engine_choice, placebo_of, strategy_of
+    from trading_system.backtest.period import check_period
 
-    settings = load_from(args).settings
     try:
-        start, end = parse_moment(args.start), parse_moment(args.end)
+        start, end = (None if text is None else parse_moment(text) for text in (args.start, args.end))
+        check_period(start, end)
+    except ValueError as error:
+        return _misused(str(error))
+    if args.check_prefixes is not None and args.check_prefixes < 1:
+        return _misused(f"--check-prefixes {args.check_prefixes}: must be at least 1")
+    _check_targets(args)
+    settings = load_from(args).settings
+    result = _read_result(args.result, settings) if args.candles is None else _measure(args, settings, start, end)
+    if result is None:
+        return ExitCode.FAULT
+    return _tell(args, result)
+
+
+def _misused(problem: str) -> int:
+    print(f"backtest: {problem}", file=sys.stderr)
+    return ExitCode.USAGE
+
+
+def _check_targets(args: argparse.Namespace) -> None:
+    """Refuse what cannot be written before the run, not after it. ConfigError."""
+    from trading_system.backtest.trades import check_trades_path
+    from trading_system.domain.errors import ConfigError
+
+    for path in (args.json, args.trades, args.markdown):
+        if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
+            raise ConfigError(f"{path}: cannot be written, {'it is a directory' if path.is_dir() else 'its directory does not exist'}")
+    if args.trades is not None:
+        check_trades_path(args.trades)
+
+
+def _read_result(path: Path, settings: Settings) -> dict[str, Any]:
+    import json
+
+    from trading_system.backtest.measure import RESULT_VERSION, with_figures
+    from trading_system.domain.errors import ConfigError
+
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: not a readable result ({error})") from error
+    if not isinstance(found, dict) or found.get("version") != RESULT_VERSION:
+        raise ConfigError(f"{path}: no result that `backtest --json` of this version wrote")
+    # a published result holds figures without trades: they stay as they are
+    return with_figures(found, settings) if "trades" in found else found
+
+
+def _measure(args: argparse.Namespace, settings: Settings, start: datetime | None, end: datetime | None) -> dict[str, Any] | None:
+    """None when the prefix check found something: figures of a strategy that sees the future are worth nothing."""
+    from trading_system.backtest.driver import BacktestPlan
+    from trading_system.backtest.measure import measure
+    from trading_system.backtest.period import resolve_period
+    from trading_system.domain.errors import ConfigError
+    from trading_system.domain.symbols import normalise
+
+    try:
         symbols = None if args.symbols is None else {normalise(name) for name in args.symbols.split(",")}
     except ValueError as error:
-        print(f"backtest: {error}", file=sys.stderr)
-        return ExitCode.USAGE
-    plan = BacktestPlan(args.candles, start, end, symbols, settings)
-    began = perf_counter()
-    finished = run_backtest(plan, lambda: strategy_of(settings), _progress())
-    result = result_of(finished, perf_counter() - began)
-    rounds = settings.backtest.bootstrap_samples
-    print(_headline(result))
-    print("\n".join(render("all trades", summarise(outcomes(finished), Random(settings.backtest.seed), rounds=rounds))))
-    if not args.no_placebo and not settings.strategy.engine.startswith("placebo"):
-        choice = placebo_of(engine_choice(settings))
-        other = run_backtest(plan, lambda: make_strategy(choice), _progress())
-        found = summarise(outcomes(other), Random(settings.backtest.seed), rounds=rounds)
-        print("\n".join(render("placebo (same markets, sides and distances, entered at random later bars)", found)))
-    for violation in result["violations"]:
-        print(f"VIOLATION: {violation}")
+        raise ConfigError(f"--symbols {args.symbols}: {error}") from error
+    begin, until = resolve_period(args.candles, symbols, start, end)
+    plan = BacktestPlan(args.candles, begin, until, symbols, settings)
+    if args.check_prefixes is not None and not _check_prefixes(plan, args.check_prefixes):
+        return None
+    return measure(plan, with_random_entry=not args.no_placebo, progress=_progress)
+
+
+def _check_prefixes(plan: BacktestPlan, every: int) -> bool:
+    """Over all the files hold of the chosen markets, whatever the period; True when nothing that was said changed."""
+    from time import process_time
+
+    from trading_system.backtest.prefix_check import PrefixPlan, check_prefixes
+    from trading_system.domain.errors import ConfigError
+    from trading_system.sim.candle_files import load_candles
+    from trading_system.wiring.parameters import smc_parameters
+    from trading_system.wiring.strategies import assumed_costs
+
+    settings, began = plan.settings, process_time()
+    if settings.strategy.engine != "smc":
+        raise ConfigError(f"--check-prefixes is for strategy.engine = smc, not for {settings.strategy.engine}")
+    cooldown_ms = round(float(settings.strategy.signal_cooldown_hours) * 3_600_000)
+    how = PrefixPlan(smc_parameters(settings), assumed_costs(settings), cooldown_ms, every)
+    series, show, reports = load_candles(plan.candles, symbols=plan.symbols), _progress("prefixes"), []
+    for number, one in enumerate(series):
+        show(number, len(series))
+        reports.append(check_prefixes(one, how))
+    show(len(series), len(series))
+    bars, cuts, statements = (sum(getattr(one, name) for one in reports) for name in ("bars", "cuts", "statements"))
+    found = sum(one.difference_count for one in reports)
+    for text in (text for report in reports for text in report.differences):
+        print(f"DIFFERENT: {text}")
+    print(
+        f"Prefixes: {len(reports)} markets, {bars:,} bars of 15m, cut after every {every}th ({cuts:,} cuts):\n"
+        f"  {statements:,} statements compared, {found} changed or removed by later bars; {process_time() - began:.0f} s CPU\n"
+    )
+    return found == 0
+
+
+def _tell(args: argparse.Namespace, result: dict[str, Any]) -> int:
+    import json
+
+    from trading_system.backtest.report_markdown import render_markdown
+    from trading_system.backtest.report_text import render_text
+    from trading_system.backtest.trades import write_trades
+
+    print("\n".join(render_text(result)))
     if args.json is not None:
-        args.json.write_text(json.dumps(plain(result), indent=1) + "\n", encoding="utf-8")
+        args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if args.trades is not None:
+        write_trades(args.trades, result["trades"])
+    if args.markdown is not None:
+        args.markdown.write_text(render_markdown(result), encoding="utf-8")
     return ExitCode.FAULT if result["violations"] else ExitCode.CLEAN
 
 
-def _headline(result: dict[str, object]) -> str:
-    return (
-        f"{result['symbols']} markets, {result['bars']} bars, {result['cycles']} cycles in {result['wall_s']} s · "
-        f"{result['signals']} signals, {result['entries']} entries · naked at most {result['naked_s_max']} s\n"
-        f"equity {result['equity_start']:.2f} -> {result['equity_end']:.2f} USD "
-        f"(realised {result['realised']:+.2f}, unrealised {result['unrealised']:+.2f}, "
-        f"fees {result['fees']:.2f}, funding {result['funding']:.2f})"
-    )
-
-
-def _progress() -> Callable[[int, int], None]:
+def _progress(title: str) -> Callable[[int, int], None]:
     """A bar on a terminal, silence elsewhere."""
     if not sys.stderr.isatty():
         return lambda done, total: None
+    from rich.console import Console
     from rich.progress import Progress, TimeRemainingColumn
 
-    progress = Progress(*Progress.get_default_columns()[:-1], TimeRemainingColumn())
-    task = progress.add_task("backtest", total=None)
+    # on stderr: stdout is for the figures
+    progress = Progress(*Progress.get_default_columns()[:-1], TimeRemainingColumn(), console=Console(stderr=True))
+    task = progress.add_task(title, total=None)
     progress.start()
 
     def show(done: int, total: int) -> None:

@@ -5,21 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from trading_system.app.config_args import add_config_options, load_from
 from trading_system.app.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from trading_system.config.settings import Settings
-    from trading_system.strategy.placebo import FixedCosts
 
 SUMMARY = "write a page with candles and what the engine saw, as it was known at each bar"
 
 DAYS_DEFAULT: Final = 45
 DAYS_MAX: Final = 400
 PAST_DAYS: Final = 30
-SPREAD_BPS: Final = 2.0
 DAY_MS: Final = 86_400_000
 
 
@@ -55,8 +50,9 @@ def run(args: argparse.Namespace) -> int:
     from trading_system.backtest.chart.recording import ChartPlan, record
     from trading_system.domain.units import from_ms
     from trading_system.wiring.parameters import smc_parameters
+    from trading_system.wiring.strategies import assumed_costs
 
-    costs = _costs(settings)
+    costs = assumed_costs(settings)
     cooldown_ms = round(float(settings.strategy.signal_cooldown_hours) * 3_600_000)
     plan = ChartPlan(symbol, smc_parameters(settings), costs, start_ms, PAST_DAYS * DAY_MS, cooldown_ms)
     found = record(plan, feed_of(series, end_ms))
@@ -92,15 +88,3 @@ def _span(args: argparse.Namespace, data_end_ms: int) -> tuple[int, int]:
     if end_ms - start_ms > DAYS_MAX * DAY_MS:
         raise ValueError(f"{(end_ms - start_ms) // DAY_MS} days are too many for one page; at most {DAYS_MAX}")
     return start_ms, end_ms
-
-
-def _costs(settings: Settings) -> FixedCosts:
-    """What a trade is taken to cost: the spread of the past is not known, fees are those of the configured entries."""
-    from trading_system.domain.orders import EntryStyle
-    from trading_system.domain.units import BPS
-    from trading_system.strategy.placebo import FixedCosts
-    from trading_system.wiring.parameters import risk_limits
-
-    limits = risk_limits(settings)
-    entry = limits.fees.maker if limits.entry_style is EntryStyle.POST_ONLY else limits.fees.taker
-    return FixedCosts(SPREAD_BPS, float(entry / BPS), float(limits.fees.taker / BPS))

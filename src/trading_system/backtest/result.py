@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 from trading_system.backtest.driver import BacktestRun, start_equity
-from trading_system.backtest.statistics import Outcome
+from trading_system.backtest.trades import as_mapping, row_of
 from trading_system.domain import log_events as ev
 from trading_system.domain.units import ZERO, from_ms
-from trading_system.execution.registry import ClosedTrade
 
 
 def trade_rows(run: BacktestRun) -> list[dict[str, Any]]:
-    """Closed trades in order of their close. `funding` is what was paid (received = negative); net = gross - fees - funding."""
-    return [_trade_row(trade) for trade in run.live.positions.closed_trades()]
-
-
-def _trade_row(trade: ClosedTrade) -> dict[str, Any]:
-    position = trade.position
-    tally, regime = position.tally, position.plan.regime
-    return {
-        "position_id": position.position_id,
-        "symbol": position.symbol,
-        "direction": position.direction.value,
-        "opened_at": (tally.first_fill_at or position.plan.planned_at).isoformat(),
-        "closed_at": (tally.last_fill_at or trade.closed_at).isoformat(),
-        "entry_price": tally.average_entry,
-        "exit_price": tally.average_exit,
-        "qty": tally.entered,
-        "gross_pnl": position.gross,
-        "fees": tally.fees,
-        "funding": -tally.funding,
-        "net_pnl": position.net,
-        "exit_reason": trade.reason.value,
-        "r_multiple": r_multiple(trade),
-        "regime": None if regime is None else regime.value,
-        "score": position.plan.score,
-    }
-
-
-def r_multiple(trade: ClosedTrade) -> float | None:
-    """Net profit in units of what the initial stop risked on the filled size; None when there is nothing to divide by."""
-    unit, entered = trade.position.risk_per_unit, trade.position.tally.entered
-    risk = unit * entered if unit is not None else ZERO
-    return float(trade.position.net / risk) if risk > 0 else None
-
-
-def outcomes(run: BacktestRun) -> list[Outcome]:
-    """Closed trades as the statistics take them."""
-    found = []
-    for trade in run.live.positions.closed_trades():
-        r = r_multiple(trade)
-        if r is not None:
-            position = trade.position
-            found.append(
-                Outcome(
-                    day=trade.closed_at.date(),
-                    r_multiple=r,
-                    net_pnl=float(position.net),
-                    gross_pnl=float(position.gross),
-                    costs=float(position.tally.fees - position.tally.funding),
-                )
-            )
-    return found
+    """Closed trades in order of their close, as mappings (see `TradeRow`)."""
+    return [as_mapping(row_of(trade)) for trade in run.live.positions.closed_trades()]
 
 
 def result_of(run: BacktestRun, wall_s: float) -> dict[str, Any]:
@@ -99,6 +50,9 @@ def result_of(run: BacktestRun, wall_s: float) -> dict[str, Any]:
         "fees": fees,
         "funding": funding,
         "open_positions": len(run.live.positions.held()),
+        "funnel": asdict(run.log.story.funnel(run.live.positions.get)),
+        "cycles_by_mode": dict(run.log.story.cycles),
+        "mode_causes": list(run.log.story.causes),
         "gates": dict(sorted(run.live.decisions.blocked.items(), key=lambda item: (-item[1], item[0]))),
     }
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from trading_system.config.settings import Settings
 from trading_system.domain.errors import ConfigError
+from trading_system.domain.orders import EntryStyle
 from trading_system.domain.protocols import Strategy
+from trading_system.domain.units import BPS
 from trading_system.strategy.catalogue import EngineChoice, make_strategy
-from trading_system.wiring.parameters import smc_parameters
+from trading_system.strategy.placebo import FixedCosts
+from trading_system.wiring.parameters import risk_limits, smc_parameters
 
 
 def engine_choice(settings: Settings) -> EngineChoice:
@@ -21,10 +24,18 @@ def engine_choice(settings: Settings) -> EngineChoice:
 
 
 def placebo_of(choice: EngineChoice) -> EngineChoice:
-    """The yardstick: the same strategy's markets, sides and distances, entered at random later bars."""
-    return EngineChoice(f"placebo:{choice.name}", choice.smc, {}, choice.cooldown_hours)
+    """The yardstick: the same strategy (its options with it), its markets, sides and distances, entered at random later bars."""
+    options = {f"{choice.name}.{name}": value for name, value in choice.options.items()}
+    return EngineChoice(f"placebo:{choice.name}", choice.smc, options, choice.cooldown_hours)
 
 
 def strategy_of(settings: Settings) -> Strategy:
     """A new strategy without bars; ConfigError as of `make_strategy`."""
     return make_strategy(engine_choice(settings))
+
+
+def assumed_costs(settings: Settings) -> FixedCosts:
+    """What a trade is taken to cost where no quote is at hand: the spread of a liquid market, fees as of the configured entries."""
+    limits = risk_limits(settings)
+    entry = limits.fees.maker if limits.entry_style is EntryStyle.POST_ONLY else limits.fees.taker
+    return FixedCosts(entry_fee_bps=float(entry / BPS), exit_fee_bps=float(limits.fees.taker / BPS))
