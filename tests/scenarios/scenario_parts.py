@@ -64,6 +64,8 @@ class Wish:
     atr: float = 0.02
     """ATR of the 4h and the 15m series, as a fraction of the close."""
     stop_price: float | None = None
+    premise: float | None = None
+    """Price beyond which a 4h close takes the reason for the entry away."""
 
 
 Act = Callable[[Hands], None]
@@ -309,6 +311,7 @@ class ScriptedStrategy:
             cost_bps=12.0,
             setup="wish",
             ladder=Ladder(symbol, close_ms, close, (GateResult("wish", GateState.PASSED, "a wish", None, None),)),
+            premise_price=wish.premise,
         )
 
     def mark_emitted(self, signal: Emitted) -> None:

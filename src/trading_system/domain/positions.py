@@ -137,6 +137,8 @@ class EntryPlan:
     open_risk: Usd = NO_USD
     equity: Usd = NO_USD
     """Equity at approval, USD: what a loss is compared with. 0 for adopted positions."""
+    premise_price: Price | None = None
+    """A 4h close beyond it says that the reason for the entry is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ class Signal:
     ladder: Ladder
     zone_ids: tuple[str, ...] = ()
     """Names of the entry zones the signal came from; a strategy that uses a zone once recognises it by them after a restart."""
+    premise_price: float | None = None
+    """A 4h close beyond it (on the losing side) says that the reason for the entry is gone; None = the strategy names none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from trading_system.domain.actions import (
 from trading_system.domain.errors import InvariantViolation
 from trading_system.domain.intents import Approved
 from trading_system.domain.positions import CloseReason, EntryPlan, Lineage, Position
-from trading_system.domain.units import Usd, decimal_of
+from trading_system.domain.units import Price, Usd, decimal_of
 from trading_system.execution.journal import Journal
 
 CLOSES_ADOPTED: Final = frozenset({CloseReason.OPERATOR})
@@ -55,6 +55,7 @@ def entry_plan_of(approved: Approved, now: datetime) -> EntryPlan:
         planned_margin=approved.planned_margin,
         open_risk=approved.open_risk,
         equity=approved.trace.equity,
+        premise_price=None if signal.premise_price is None else Price(decimal_of(signal.premise_price)),
     )
 
 

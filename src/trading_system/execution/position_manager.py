@@ -28,6 +28,7 @@ from trading_system.execution.fills import exit_reason
 from trading_system.execution.ledger import LedgerState
 from trading_system.execution.position_view import MarketView, PositionParameters, Watch, exit_on_tick, is_through
 from trading_system.execution.registry import entry_is_settled
+from trading_system.execution.rule_exits import plan_rule_exit
 from trading_system.execution.stop_plan import plan_stop
 from trading_system.execution.take_profit_plan import compute_targets, plan_take_profits
 from trading_system.execution.trailing_plan import plan_trailing, watch_first_target
@@ -74,6 +75,9 @@ def plan(
     through, watch = _plan_through_stop(position, view, watch, params, now_s)
     if through is not None:
         return Plan((*stop_actions, *entry_actions, through), watch)
+    by_rule = plan_rule_exit(position, view, params, now)
+    if by_rule is not None:
+        return Plan((*stop_actions, *entry_actions, by_rule), watch)
     entry_actions += _plan_excess(state, position, orders, view)
     targets = position.targets
     if targets is None or stop_actions:

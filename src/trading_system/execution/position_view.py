@@ -48,6 +48,12 @@ class PositionParameters:
     final_target_r: Decimal = Decimal(3)
     final_target_tighten: Decimal = Decimal("1.2")
     final_target_share: Decimal = Decimal("0.5")
+    break_even_fees: Decimal = Decimal(2)
+    """Taker fees beyond the average entry at which break-even lies."""
+    premise_exit: bool = False
+    """Close when a 4h bar closed beyond the premise of the entry."""
+    time_exit: timedelta | None = None
+    """Close so long after the first fill; None = never."""
     take_profit_distance_min: Decimal = Decimal("0.003")
     take_profit_cooldown_s: float = 600.0
     stop_retry_s: float = 5.0
@@ -96,6 +102,8 @@ class MarketView:
     """Our orders the newest list of open orders showed; None = no list was ever read."""
     venue_naked_s: float | None = None
     """How long, as of the newest reading, the venue's own lists have shown this position without full cover; None = it has cover."""
+    closes_4h: tuple[tuple[int, float], ...] = ()
+    """(close time in ms, close) of the 4h bars since the signal, where the premise is watched; oldest first."""
     allow_take_profits: bool = True
     """False while halted: stops stay and tighten, no take-profits."""
 

@@ -26,11 +26,11 @@ PASSES_NEEDED = 2
 
 
 def break_even_price(position: Position, params: PositionParameters, tick: Decimal) -> Price | None:
-    """Average entry plus two taker fees, on the profit side, on the tick; None while nothing is filled."""
+    """Average entry plus (by default) two taker fees, on the profit side, on the tick; None while nothing is filled."""
     entry = position.average_entry
     if entry is None:
         return None
-    return stop_on_tick(position.direction, entry * (1 + 2 * params.taker_fee * position.direction.sign), tick)
+    return stop_on_tick(position.direction, entry * (1 + params.break_even_fees * params.taker_fee * position.direction.sign), tick)
 
 
 def trail_multiple(open_r: Decimal, params: PositionParameters) -> Decimal:

@@ -180,8 +180,16 @@ class PositionDesk:
             ask=None if ticker is None else ticker.ask,
             listed=None if holding is None else holding.listed,
             venue_naked_s=None if holding is None else host.naked_meter.naked_s(symbol, holding.read_s),
+            closes_4h=self._closes_4h(host, position),
             allow_take_profits=self.take_profits_allowed,
         )
+
+    def _closes_4h(self, host: DeskHost, position: Position) -> tuple[tuple[int, float], ...]:
+        """Asked for only where they decide something: this is built at every look."""
+        plan = position.plan
+        if not self.parameters.premise_exit or plan.premise_price is None or plan.signal_at_ms is None:
+            return ()
+        return host.volatility.closes_4h_since(position.symbol, plan.signal_at_ms)
 
     def _forget_closed(self, active: tuple[Position, ...]) -> None:
         if len(self._watches) > len(active):

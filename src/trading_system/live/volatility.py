@@ -1,10 +1,11 @@
-"""ATR of every managed market, fed from the same closed bars as the strategy, whatever strategy is plugged in.
+"""ATR and the last 4h closes of every managed market, fed from the same closed bars as the strategy, whatever strategy is plugged in.
 
 The trap it avoids: trailing that never runs because nobody passed it an ATR.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from trading_system.domain.market import Bar, Timeframe
@@ -12,14 +13,16 @@ from trading_system.domain.symbols import Symbol
 from trading_system.strategy.indicators import Atr
 
 _PERIOD: Final = 14
+_CLOSES_MAX: Final = 256
 
 
 class VolatilityBook:
-    """ATR14 of the 15m and the 4h series per symbol, in price units. Owned by the loop."""
+    """ATR14 of the 15m and the 4h series per symbol, in price units, and 4h closes. Owned by the loop."""
 
     def __init__(self) -> None:
         self._m15: dict[Symbol, Atr] = {}
         self._h4: dict[Symbol, Atr] = {}
+        self._closes_4h: dict[Symbol, deque[tuple[int, float]]] = {}
 
     def update(self, symbol: Symbol, timeframe: Timeframe, bar: Bar) -> None:
         """Feed one closed bar; other timeframes than 15m and 4h are ignored."""
@@ -27,6 +30,8 @@ class VolatilityBook:
             series = self._m15
         elif timeframe is Timeframe.H4:
             series = self._h4
+            closes = self._closes_4h.setdefault(symbol, deque(maxlen=_CLOSES_MAX))
+            closes.append((bar.open_ms + timeframe.ms, bar.close))
         else:
             return
         atr = series.get(symbol)
@@ -38,10 +43,15 @@ class VolatilityBook:
         """Drop a symbol; its bars will be fed again."""
         self._m15.pop(symbol, None)
         self._h4.pop(symbol, None)
+        self._closes_4h.pop(symbol, None)
 
     def atr_4h(self, symbol: Symbol) -> float | None:
         """None while fewer than 14 bars were fed."""
         return _value(self._h4.get(symbol))
+
+    def closes_4h_since(self, symbol: Symbol, at_ms: int) -> tuple[tuple[int, float], ...]:
+        """(close time, close) of the 4h bars that closed after `at_ms`, oldest first; of six weeks at most."""
+        return tuple(one for one in self._closes_4h.get(symbol, ()) if one[0] > at_ms)
 
     def atr_15m(self, symbol: Symbol) -> float | None:
         return _value(self._m15.get(symbol))

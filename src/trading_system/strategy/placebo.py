@@ -196,6 +196,7 @@ class PlaceboStrategy:
             setup=f"placebo of {drawn.setup}",
             ladder=draft.ladder(),
             zone_ids=(f"placebo@{drawn.at_ms}",),
+            premise_price=None if drawn.premise_price is None else bar.close + scale * (drawn.premise_price - drawn.entry_price),
         )
 
     def mark_emitted(self, signal: Emitted) -> None:

@@ -125,6 +125,7 @@ class SymbolEngine:
             setup=_setup_label(case),
             ladder=Ladder(self.symbol, at_ms, sign * case.price, gates),
             zone_ids=case.entry_zone.zone_ids,
+            premise_price=sign * case.broken.protected_low,
         )
 
     def mark_emitted(self, signal: Emitted) -> None:

@@ -168,11 +168,6 @@ def check_venue(settings: Settings) -> None:
             "backtest.only = true: these limits are widened to measure a strategy and would not protect an account; "
             "`run` refuses them, `backtest` takes them"
         )
-    multi_tp = settings.multi_tp
-    if multi_tp.premise_exit:
-        raise ConfigError("multi_tp.premise_exit = true is not built yet: leave it false")
-    if multi_tp.time_exit_hours is not None:
-        raise ConfigError(f"multi_tp.time_exit_hours = {multi_tp.time_exit_hours} is not built yet: leave it null")
     if settings.system.mode == "paper" and settings.exchange.venue != "sim":
         raise ConfigError(
             "system.mode = paper with exchange.venue = kraken_futures is not built yet: "

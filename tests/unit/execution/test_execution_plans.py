@@ -46,6 +46,7 @@ from trading_system.execution.ledger import LedgerState
 from trading_system.execution.position_view import NEW_WATCH, FinalTarget, Watch
 from trading_system.execution.stop_plan import emergency_stop
 from trading_system.execution.take_profit_plan import compute_targets
+from trading_system.execution.trailing_plan import break_even_price
 
 # --- stops ----------------------------------------------------------------------------------------------------------
 
@@ -402,3 +403,12 @@ def test_nothing_trails_below_the_least_volatility() -> None:
 def test_the_final_target_does_what_is_configured(target: FinalTarget, kinds: list[type]) -> None:
     found = actions(complete(), a_view("115"), params=replace(PARAMS, final_target=target))
     assert [type(a) for a in found] == kinds
+
+
+def test_break_even_lies_as_many_fees_away_as_the_setting_says() -> None:
+    state = complete()
+    position = state.active_on(BTC)
+    assert position is not None
+
+    assert break_even_price(position, PARAMS, D("0.01")) == D("100.10")
+    assert break_even_price(position, replace(PARAMS, break_even_fees=D(6)), D("0.01")) == D("100.30")
