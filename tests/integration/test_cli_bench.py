@@ -36,3 +36,10 @@ def test_the_table_names_figure_spread_count_and_machine(tmp_path: Path) -> None
     assert row.split()[0] == "help_cpu_s"
     assert "<= 0.3" in row
     assert "Python" in answer.out.splitlines()[-1]
+
+
+def test_a_soak_of_no_hours_is_a_usage_error(tmp_path: Path) -> None:
+    answer = CommandLine(tmp_path)("bench", "--soak", "0")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.strip() == "bench: --soak 0: must be 1 or more market hours"

@@ -18,9 +18,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", nargs="+", choices=KEYS, metavar="KEY", help=f"measure these and what comes along with them; keys: {', '.join(KEYS)}"
     )
+    parser.add_argument(
+        "--soak", type=int, metavar="HOURS", help="instead: the embedded exchange for so many market hours at 60 x, its memory hour by hour"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.soak is not None:
+        return _soak(args.soak)
     from trading_system.app.bench.report import as_json, machine, render_table
 
     wanted = [figure for figure in FIGURES if args.only is None or figure.key in args.only]
@@ -30,4 +35,14 @@ def run(args: argparse.Namespace) -> int:
         outcomes |= measure_module(module)
     facts = machine()
     print(json.dumps(as_json(outcomes, facts), indent=2) if args.json else render_table(outcomes, facts))
+    return ExitCode.CLEAN
+
+
+def _soak(hours: int) -> int:
+    from trading_system.app.bench.exchange_soak import soak
+
+    if hours < 1:
+        print(f"bench: --soak {hours}: must be 1 or more market hours", file=sys.stderr)
+        return ExitCode.USAGE
+    soak(hours, lambda line: print(line, flush=True))
     return ExitCode.CLEAN

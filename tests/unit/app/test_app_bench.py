@@ -39,6 +39,14 @@ def test_a_figure_above_its_bound_is_marked_and_one_at_its_bound_is_not() -> Non
     assert "ABOVE" not in within
 
 
+def test_a_figure_below_the_least_that_is_right_is_marked_and_one_at_it_is_not() -> None:
+    below = render_table({"sim_points_per_s": reading_of([49_999.0])}, MACHINE)
+    within = render_table({"sim_points_per_s": reading_of([50_000.0])}, MACHINE)
+
+    assert ">= 50000  BELOW" in below
+    assert "BELOW" not in within
+
+
 def test_what_was_not_measured_is_null_with_its_reason_and_never_a_number() -> None:
     told = as_json({"ready_s": Unmeasured("no daemon here"), "help_cpu_s": reading_of([0.1])}, MACHINE)
 

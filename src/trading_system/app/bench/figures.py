@@ -14,19 +14,32 @@ from trading_system.app.bench.readings import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row. `module` is the measurement's, in this package; `limit` is in `unit`, None = there is no fixed bound."""
+    """One row. `module` is the measurement's, in this package. `limit` and `least` are in `unit`, None = there is no fixed bound."""
 
     key: str
     unit: str
     meaning: str
     module: str
     limit: float | None = None
+    """The most that is right."""
+    least: float | None = None
+    """The least that is right."""
     digits: int = 3
     is_extra: bool = False
     """Shown in the table; in the JSON object only inside `notes`."""
 
-    def is_above_limit(self, value: float) -> bool:
-        return self.limit is not None and value > self.limit
+    @property
+    def bound(self) -> str:
+        """The bound in signs; empty when there is none."""
+        if self.limit is not None:
+            return f"<= {self.limit:g}"
+        return "" if self.least is None else f">= {self.least:g}"
+
+    def breach(self, value: float) -> str:
+        """ABOVE or BELOW when `value` is out of bounds, else empty."""
+        if self.limit is not None and value > self.limit:
+            return "ABOVE"
+        return "BELOW" if self.least is not None and value < self.least else ""
 
 
 FIGURES: Final[tuple[Figure, ...]] = (
@@ -45,6 +58,22 @@ FIGURES: Final[tuple[Figure, ...]] = (
     Figure("warmup_1000_s", "s CPU", "1,000 series x 500 bars into cold engines", "warmup", digits=2),
     Figure("warmup_snapshot_s", "s CPU", "the same engines restored from their snapshots", "warmup"),
     Figure("refresh_250_p50_s", "s", "candle refresh, 250 symbols, 100 ms round trip, 50 at a time (ideal 0.5)", "refresh"),
+    Figure(
+        "sim_points_per_s",
+        "1/s CPU",
+        "price points of the exchange model: 60 markets, 200 resting orders",
+        "sim_points",
+        least=50_000,
+        digits=0,
+    ),
+    Figure(
+        "sim_http_requests_per_s",
+        "1/s CPU",
+        "requests that the embedded exchange answers over HTTP on one core",
+        "sim_http",
+        least=500,
+        digits=0,
+    ),
 )
 KEYS: Final = tuple(figure.key for figure in FIGURES)
 

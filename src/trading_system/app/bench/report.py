@@ -42,12 +42,12 @@ def render_table(outcomes: Mapping[str, Outcome], facts: Mapping[str, object]) -
 
 
 def _row(figure: Figure, outcome: Outcome) -> tuple[str, str, str, str, str, str]:
-    bound = "" if figure.limit is None else f"<= {figure.limit:g}"
+    bound = figure.bound
     meaning = f"{figure.unit}; {figure.meaning.strip()}"
     if isinstance(outcome, Unmeasured):
         return (figure.key, "-", "not measured", "0", bound, meaning)
-    if figure.is_above_limit(outcome.median):
-        bound += "  ABOVE"
+    if breach := figure.breach(outcome.median):
+        bound += f"  {breach}"
     digits = figure.digits
     spread = f"{outcome.low:.{digits}f} - {outcome.high:.{digits}f}"
     return (figure.key, f"{outcome.median:.{digits}f}", spread, str(outcome.count), bound, meaning)

@@ -1,6 +1,6 @@
 """`/_sim/…`: the exchange's truth as JSON, and its levers, for checkers on the same machine. Not part of the venue's protocol.
 
-GET  /_sim/state    account, positions, orders, fills, modes, budgets, faults that struck
+GET  /_sim/state    account, positions, orders, the newest fills (?fills=N), modes, budgets, faults that struck
 GET  /_sim/log      requests and answers with seq and time (after_seq, limit)
 GET  /_sim/events   orders that appeared, changed, left; fills; account entries, with seq and process time (after_seq, limit)
 POST /_sim/faults   {"kind": …, "path": "sendorder", "count": 1, "skip": 0, "delay_s": 0}
@@ -14,6 +14,7 @@ POST /_sim/feeds    {"action": "drop"}: cut every WebSocket
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -33,10 +34,11 @@ from trading_system.sim.read_models import ReadDelays
 FILLS_MAX: Final = 5_000
 
 
-def state_payload(desk: Desk) -> dict[str, Any]:
-    """Everything about the account now. Decimals are text here, exact."""
+def state_payload(desk: Desk, fills_max: int = FILLS_MAX) -> dict[str, Any]:
+    """Everything about the account now, with the newest `fills_max` fills. Decimals are text here, exact."""
     exchange = desk.exchange
-    fills = list(exchange.executions())[-FILLS_MAX:]
+    executions = exchange.executions()
+    fills = islice(executions, max(0, len(executions) - fills_max), None)
     return {
         "market_ms": exchange.now_ms,
         "serverTime": iso(exchange.now_ms),
@@ -44,6 +46,12 @@ def state_payload(desk: Desk) -> dict[str, Any]:
         "positions": [to_json(row) for row in exchange.positions()],
         "orders": [to_json(row) for row in exchange.open_orders()],
         "fills": [to_json(row) for row in fills],
+        "rows": {
+            "fills": len(executions),
+            "account_log": len(exchange.account_log()),
+            "orders": len(exchange.order_history()),
+            "triggers": len(exchange.trigger_history()),
+        },
         "modes": {symbol: exchange.mode(symbol).value for symbol in exchange.symbols()},
         "leverage": to_json(exchange.leverage()),
         "notices": [to_json(notice) for notice in exchange.notices()],
@@ -89,17 +97,21 @@ class Inspection:
         app.router.add_post("/_sim/{page}", self._change)
 
     async def _read(self, request: web.Request) -> web.Response:
-        match request.match_info["page"]:
-            case "state":
-                payload = state_payload(self._desk) | self._facts() | {"faults_struck": dict(self._faults.struck)}
-            case "log" | "events" as page:
-                try:
-                    params = Params.of_request(request.query_string, "")
-                    payload = log_payload(self._log, params) if page == "log" else events_payload(self._events, params)
-                except RequestRefused as refused:
-                    return web.Response(status=400, text=refused.error)
-            case _:
-                return web.Response(status=404, text="pages to read: state, log, events")
+        params = Params.of_request(request.query_string, "")
+        try:
+            match request.match_info["page"]:
+                case "state":
+                    fills_max = params.integer("fills", least=0)
+                    payload = state_payload(self._desk, FILLS_MAX if fills_max is None else min(fills_max, FILLS_MAX))
+                    payload |= self._facts() | {"faults_struck": dict(self._faults.struck)}
+                case "log":
+                    payload = log_payload(self._log, params)
+                case "events":
+                    payload = events_payload(self._events, params)
+                case _:
+                    return web.Response(status=404, text="pages to read: state, log, events")
+        except RequestRefused as refused:
+            return web.Response(status=400, text=refused.error)
         return web.Response(body=encode(payload), content_type="application/json")
 
     async def _change(self, request: web.Request) -> web.Response:
