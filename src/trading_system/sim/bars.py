@@ -10,6 +10,7 @@ from array import array
 from base64 import b64decode, b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import mul
 from typing import Any, Final, NamedTuple
 
 from trading_system.domain.market import Bar
@@ -95,6 +96,22 @@ class BarColumns:
         low, high = bisect_left(self.open_ms, from_ms), bisect_right(self.open_ms, to_ms)
         return list(map(Bar, self.open_ms[low:high], *(column[low:high] for column in self._floats())))
 
+    def slice(self, from_ms: int, to_ms: int) -> BarColumns:
+        """The bars whose open time is in [from_ms, to_ms], as columns."""
+        low, high = bisect_left(self.open_ms, from_ms), bisect_right(self.open_ms, to_ms)
+        part = BarColumns(max(1, high - low))
+        part.open_ms = self.open_ms[low:high]
+        part.open, part.high, part.low, part.close, part.volume = (column[low:high] for column in self._floats())
+        return part
+
+    def stats(self, from_ms: int) -> DayStats | None:
+        """Of the bars that opened at or after `from_ms`; None when there is none."""
+        low = bisect_left(self.open_ms, from_ms)
+        if low == len(self.open_ms):
+            return None
+        volume = self.volume[low:]
+        return DayStats(self.open[low], max(self.high[low:]), min(self.low[low:]), sum(volume), sum(map(mul, volume, self.close[low:])))
+
     def packed(self, from_ms: int) -> bytes:
         """Bars from `from_ms` on as rows of doubles; column by column, so that long series cost next to nothing."""
         low = bisect_left(self.open_ms, from_ms)
@@ -150,6 +167,7 @@ class BarSeries:
         "_open",
         "_open_ms",
         "_past",
+        "_quarter",
         "_volume",
         "hours",
         "minutes",
@@ -180,7 +198,8 @@ class BarSeries:
         self.hours.extend(hours)
         self.start_ms = start_ms
         self._day_key = -1
-        self._day = DayStats(0.0, 0.0, 0.0, 0.0, 0.0)
+        self._day: DayStats | None = None
+        self._quarter: Bar | None = None  # the closed minutes of the running quarter, merged
         self._open_ms = self._end_ms = 0
         self._open = self._high = self._low = self._close = self._volume = 0.0
 
@@ -205,10 +224,26 @@ class BarSeries:
         self._end_ms = self._open_ms + MINUTE_MS
 
     def _close_minute(self, at_ms: int) -> None:
-        self.minutes.append(self._running_minute())
+        minute = self._running_minute()
+        self.minutes.append(minute)
         quarter = self._open_ms - self._open_ms % QUARTER_MS
+        so_far = self._quarter
+        if so_far is None:
+            merged = minute._replace(open_ms=quarter)
+        else:
+            _, o, high, low, _, volume = so_far
+            merged = Bar(
+                quarter,
+                o,
+                high if high >= minute.high else minute.high,
+                low if low <= minute.low else minute.low,
+                minute.close,
+                volume + minute.volume,
+            )
+        self._quarter = merged
         if at_ms >= quarter + QUARTER_MS:
-            self.quarters.append(aggregate(self.minutes.between(quarter, self._open_ms), QUARTER_MS)[0])
+            self._quarter = None
+            self.quarters.append(merged)
             hour = quarter - quarter % HOUR_MS
             if at_ms >= hour + HOUR_MS:
                 self.hours.append(aggregate(self.quarters.between(hour, quarter), HOUR_MS)[0])
@@ -221,7 +256,14 @@ class BarSeries:
         length = RESOLUTION_MS[resolution]
         shift = _MONDAY_MS if length == 7 * DAY_MS else 0
         since = from_ms - (from_ms - shift) % length  # whole bars only: the first one must hold all of its parts
-        bars = aggregate(self._parts(length, since, to_ms + length - 1), length)
+        if length == QUARTER_MS and (self._past is None or since >= self.start_ms):
+            # the usual question, without merging what is whole already
+            bars = self.quarters.between(since, to_ms)
+            since = max(since, self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else since)
+            if since <= to_ms:
+                bars += aggregate(self._parts(length, since, to_ms + length - 1), length)
+        else:
+            bars = aggregate(self._parts(length, since, to_ms + length - 1), length)
         return [bar for bar in bars if from_ms <= bar.open_ms <= to_ms]
 
     def _parts(self, length: int, since: int, until: int) -> Iterator[Bar]:
@@ -251,17 +293,11 @@ class BarSeries:
         """Statistics of the last 24 hours: closed quarters (kept until the next one closes), then the running one."""
         closed_until = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
         if self._day_key != closed_until:
-            self._day_key, self._day = closed_until, _stats(self.quarters.between(now_ms - DAY_MS, now_ms))
-        recent = self.minutes.between(closed_until, now_ms)
+            self._day_key, self._day = closed_until, self.quarters.stats(now_ms - DAY_MS)
+        closed, minutes = self._day, self.minutes.stats(closed_until)
         if self._end_ms:
-            recent.append(self._running_minute())
-        closed, live = self._day, _stats(recent)
-        if not closed.high or not live.high:
-            return live if live.high else closed
-        return DayStats(
-            closed.open, max(closed.high, live.high), min(closed.low, live.low), closed.volume + live.volume,
-            closed.quote_volume + live.quote_volume,
-        )  # fmt: skip
+            minutes = _joined(minutes, DayStats(self._open, self._high, self._low, self._volume, self._volume * self._close))
+        return _joined(closed, minutes) or DayStats(0.0, 0.0, 0.0, 0.0, 0.0)
 
     def snapshot(self, *, is_raw: bool = False) -> dict[str, Any]:
         """Live quarters and the latest minutes; history comes from the source again, older minutes are let go.
@@ -286,20 +322,22 @@ class BarSeries:
             minute = Bar(*running)
             self._open_ms, self._open, self._high, self._low, self._close, self._volume = minute
             self._end_ms = self._open_ms + MINUTE_MS
+            whole = aggregate(self.minutes.between(self._open_ms - self._open_ms % QUARTER_MS, self._open_ms - 1), QUARTER_MS)
+            self._quarter = whole[0] if whole else None
             hour_now = self._open_ms - self._open_ms % HOUR_MS
             first = self.hours.open_ms[-1] + HOUR_MS if self.hours else 0
             self.hours.extend(aggregate(self.quarters.between(first, hour_now - 1), HOUR_MS))
 
 
-def _stats(bars: list[Bar]) -> DayStats:
-    if not bars:
-        return DayStats(0.0, 0.0, 0.0, 0.0, 0.0)
+def _joined(first: DayStats | None, then: DayStats | None) -> DayStats | None:
+    if first is None or then is None:
+        return then if first is None else first
     return DayStats(
-        bars[0].open,
-        max(bar.high for bar in bars),
-        min(bar.low for bar in bars),
-        sum(bar.volume for bar in bars),
-        sum(bar.volume * bar.close for bar in bars),
+        first.open,
+        max(first.high, then.high),
+        min(first.low, then.low),
+        first.volume + then.volume,
+        first.quote_volume + then.quote_volume,
     )
 
 

@@ -6,6 +6,7 @@ bar); the other extreme; close. Inside a bar the price is taken to pass every le
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -68,12 +69,15 @@ class Replay:
     def history(self, market: int, timeframe: Timeframe) -> Iterable[Bar]:
         """Bars before the start. Hours: from the 1h file, continued (or replaced) by aggregated quarters."""
         held = self._markets[market]
-        quarters = held.quarters.between(0, self.start_ms - 1)
+        before_ms = self.start_ms - 1
         if timeframe is Timeframe.M15:
-            return quarters
-        stored = held.hours.between(0, self.start_ms - 1)
-        since = stored[-1].open_ms + HOUR_MS if stored else 0
-        hours = stored + aggregate((bar for bar in quarters if bar.open_ms >= since), HOUR_MS)
+            return held.quarters.slice(0, before_ms)
+        stored = held.hours.slice(0, before_ms)
+        since = stored.open_ms[-1] + HOUR_MS if stored else 0
+        made = aggregate(held.quarters.between(since, before_ms), HOUR_MS)
+        hours = BarColumns(max(1, len(stored) + len(made)))
+        hours.extend(stored)
+        hours.extend(made)
         return hours if timeframe is Timeframe.H1 else aggregate(hours, timeframe.ms)
 
     def bind(self, direction_of: Callable[[int], int]) -> None:
@@ -162,8 +166,7 @@ def _known_at(quarters: BarColumns, start_ms: int) -> list[Bar]:
 def _scaled(bars: BarColumns, factor: float) -> BarColumns:
     copy = BarColumns(max(1, len(bars)))
     copy.extend(bars)
-    for at, volume in enumerate(copy.volume):
-        copy.volume[at] = volume * factor
+    copy.volume = array("d", [volume * factor for volume in copy.volume])
     return copy
 
 
