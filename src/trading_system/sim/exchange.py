@@ -163,6 +163,15 @@ class SimExchange(ExchangeViews):
         self._commit("cancel", to_json(request), accepted=result.status == "cancelled")
         return result
 
+    def vanish(self, order_id: str) -> bool:
+        """A fault: an open order is gone without a word. False when there is none of that id."""
+        order = self._orders.find(order_id, None)
+        if order is not None:
+            self._orders.vanish(self.now_ms, order)
+            self._ledger.refresh_guard()
+            self._commit("vanish", {"order_id": order_id}, accepted=True)
+        return order is not None
+
     def cancel_all(self, symbol: str | None = None) -> CancelAllResult:
         """Every open order (of one market), triggers included."""
         result = self._desk.cancel_all(self.now_ms, symbol)
@@ -261,6 +270,8 @@ class SimExchange(ExchangeViews):
                     self.edit(from_json(EditRequest, args))
                 case "cancel":
                     self.cancel(from_json(CancelRequest, args))
+                case "vanish":
+                    self.vanish(args["order_id"])
                 case "cancel_all":
                     self.cancel_all(args["symbol"])
                 case "cancel_all_after":

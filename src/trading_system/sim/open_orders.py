@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from trading_system.sim.market_state import MarketState
 from trading_system.sim.model import HistoryKind, OrderFeed, OrderRow, OrderState
 from trading_system.sim.tape import Tape
+
+VANISHED: Final = "vanished"
+"""No word of the venue: fronts do not tell it to clients."""
 
 
 class OpenOrders:
@@ -86,6 +90,11 @@ class OpenOrders:
     def trail(self, order: OrderRow) -> None:
         """A trailing stop followed its price: the new row, without a word in histories and feeds."""
         self._put(order)
+
+    def vanish(self, at_ms: int, order: OrderRow) -> None:
+        """A fault: the order is gone, and neither histories nor orders/status ever heard of its end."""
+        self._forget(order)
+        self._tape.outbox.append(OrderFeed(at_ms, order, VANISHED, is_gone=True))
 
     def _put(self, order: OrderRow) -> None:
         self._by_id[order.order_id] = order

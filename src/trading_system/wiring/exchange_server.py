@@ -23,7 +23,7 @@ from trading_system.sim.kraken_server.state_file import StateFile
 from trading_system.sim.market_generator import GeneratedMarket
 from trading_system.sim.source import PriceSource
 from trading_system.wiring.clock import WallClock
-from trading_system.wiring.fault_file import read_faults
+from trading_system.wiring.fault_file import FaultScript, read_faults
 
 Say: TypeAlias = Callable[[str], None]
 Watch: TypeAlias = Callable[[KrakenServer, Clock], Coroutine[Any, Any, None]]
@@ -80,7 +80,7 @@ async def serve_until_stopped(plan: ExchangePlan, say: Say, watch: Watch | None 
     Returns None then, or what stopped the market before that (a state file that can no longer be written, a fault in the model).
     ConfigError for a wrong plan, OSError for a port or a file that cannot be had.
     """
-    faults = () if plan.faults is None else read_faults(plan.faults)
+    script = FaultScript() if plan.faults is None else read_faults(plan.faults)
     tls = None if plan.tls is None else _tls_context(*plan.tls)
     try:
         deposit = Decimal(plan.deposit_usd)
@@ -124,8 +124,10 @@ async def serve_until_stopped(plan: ExchangePlan, say: Say, watch: Watch | None 
     )
     say(f"LISTENING {server.address.base_url}")
     say(f"KEY {credentials.key} SECRET {credentials.secret}")
-    for fault in faults:
+    for fault in script.faults:
         server.faults.add(fault)
+    server.desk.reads.set_delays(script.read_delays)
+    server.desk.clock_offset_ms = script.clock_offset_ms
     waits = {start_task("stop", stopped.wait()), start_task("failure", server.failed.wait())}
     view = None if watch is None else start_task("view", watch(server, clock))
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

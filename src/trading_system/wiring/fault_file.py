@@ -3,34 +3,61 @@
     faults:
       - {kind: answer_lost, path: sendorder, probability: 0.1, count: 20, seed: 7}
       - {kind: delayed, delay_s: 0.5, skip: 100, count: null}
+      - {kind: feed_silent, path: book, delay_s: 90}
+    read_delays: {orders_ms: 800, positions_ms: 1500, fills_ms: 400}
+    clock_offset_s: 3
 
-JSON of the same form is YAML as well.
+All three may be left out. JSON of the same form is YAML as well.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
 from trading_system.config.yaml_source import read_yaml
 from trading_system.domain.errors import ConfigError
 from trading_system.sim.kraken_server.faults import Fault, fault_of
+from trading_system.sim.kraken_server.inspection import offset_ms
+from trading_system.sim.read_models import ReadDelays
+
+_KNOWN: Final = frozenset({"faults", "read_delays", "clock_offset_s"})
 
 
-def read_faults(path: Path) -> tuple[Fault, ...]:
-    """The faults of a file, in its order. ConfigError names file, entry and what would be right; OSError when it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class FaultScript:
+    """What is to go wrong from the start."""
+
+    faults: tuple[Fault, ...] = ()
+    read_delays: ReadDelays = field(default_factory=ReadDelays)
+    clock_offset_ms: int = 0
+
+
+def read_faults(path: Path) -> FaultScript:
+    """The script of a file. ConfigError names file, entry and what would be right; OSError when it cannot be read."""
     try:
         values = read_yaml(path.read_text(encoding="utf-8"), str(path), {}).values
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text file ({error})") from error
-    rows = values.get("faults")
-    if set(values) != {"faults"} or not isinstance(rows, list):
-        raise ConfigError(f"{path}: must hold one list named `faults:`, with lines like - {{kind: answer_lost, path: sendorder}}")
-    faults = []
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict):
-            raise ConfigError(f"{path}: fault {number}: must be a mapping like {{kind: answer_lost, path: sendorder}}, was {row!r}")
-        try:
-            faults.append(fault_of(row))
-        except ValueError as error:
-            raise ConfigError(f"{path}: fault {number}: {error}") from error
-    return tuple(faults)
+    rows = values.get("faults", [])
+    if not values or set(values) - _KNOWN or not isinstance(rows, list):
+        raise ConfigError(
+            f"{path}: must hold a list named `faults:`, with lines like - {{kind: answer_lost, path: sendorder}}; "
+            "`read_delays:` and `clock_offset_s:` may stand beside it"
+        )
+    try:
+        delays = ReadDelays(**values.get("read_delays", {}))
+        offset = offset_ms({"offset_s": values.get("clock_offset_s", 0)})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return FaultScript(tuple(_fault(path, number, row) for number, row in enumerate(rows, start=1)), delays, offset)
+
+
+def _fault(path: Path, number: int, row: Any) -> Fault:
+    if not isinstance(row, dict):
+        raise ConfigError(f"{path}: fault {number}: must be a mapping like {{kind: answer_lost, path: sendorder}}, was {row!r}")
+    try:
+        return fault_of(row)
+    except ValueError as error:
+        raise ConfigError(f"{path}: fault {number}: {error}") from error

@@ -1,9 +1,12 @@
 """Faults strike the requests they were asked for, and only those."""
 
+import msgspec
 import pytest
 
 from trading_system.sim.kraken_server.envelope import Answer
-from trading_system.sim.kraken_server.faults import Fault, FaultKind, Faults, distorted, fault_of
+from trading_system.sim.kraken_server.fault_answers import distorted
+from trading_system.sim.kraken_server.faults import Fault, FaultKind, Faults, fault_of
+from trading_system.sim.kraken_server.feed_faults import FeedFaults
 
 PLACED = Answer(200, {"result": "success", "sendStatus": {"status": "placed", "order_id": "o1", "orderEvents": [{"type": "PLACE"}]}})
 
@@ -28,6 +31,7 @@ def test_a_fault_waits_for_its_path_lets_some_pass_and_strikes_its_count() -> No
         (FaultKind.EMPTY_BODY, 200, b""),
         (FaultKind.BAD_GATEWAY, 502, b"<html>"),
         (FaultKind.DELAYED, 200, b'"order_id":"o1"'),
+        (FaultKind.TRUNCATED, 200, b'{"result":"success","sendStatus"'),
     ],
 )
 def test_an_accepted_order_is_answered_in_each_broken_way(kind: FaultKind, status: int, text: bytes) -> None:
@@ -63,6 +67,8 @@ def test_a_fault_that_does_not_exist_is_refused_with_what_does(row: dict[str, ob
         ("delay_s", -1, "seconds"),
         ("seed", "x", "whole number"),
         ("path", 5, "text"),
+        ("word", "", "text"),
+        ("http", 600, "599"),
     ],
 )
 def test_a_figure_that_makes_no_sense_is_refused_with_what_would(field: str, value: object, right: str) -> None:
@@ -78,3 +84,50 @@ def test_a_fault_with_a_probability_strikes_the_same_requests_for_the_same_seed(
 
     assert struck(1) == struck(1) != struck(2)
     assert 70 <= sum(struck(1)) <= 130
+
+
+def test_a_cut_body_is_no_json() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode(distorted(FaultKind.TRUNCATED, PLACED).body)
+
+
+@pytest.mark.parametrize("kind", ["refused", "error"])
+def test_a_refusal_needs_its_word(kind: str) -> None:
+    with pytest.raises(ValueError, match="needs word"):
+        fault_of({"kind": kind})
+
+
+def said(row: dict[str, object], times: tuple[float, ...] = (0.0, 0.1, 0.2, 5.0)) -> list[str]:
+    """What listeners of `book` get when a, b, c, d are sent at these times, and of `ticker` the letters in capitals."""
+    faults = Faults()
+    faults.add(fault_of(row))
+    feeds = FeedFaults(faults)
+    return [
+        one
+        for text, at in zip("abcd", times, strict=True)
+        for feed in ("book", "ticker")
+        for one in feeds.struck(feed, text if feed == "book" else text.upper(), at)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "heard"),
+    [
+        ({"kind": "feed_gap", "path": "book", "skip": 1}, "aABcCdD"),
+        ({"kind": "feed_duplicated", "path": "book"}, "aaAbBcCdD"),
+        ({"kind": "feed_reordered", "path": "book"}, "AbaBcCdD"),
+        ({"kind": "feed_silent", "path": "book", "delay_s": 2, "skip": 1}, "aABCdD"),
+        ({"kind": "feed_gap", "path": "ticker", "count": None}, "abcd"),
+        ({"kind": "answer_lost", "path": "book", "count": None}, "aAbBcCdD"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value["kind"],
+)
+def test_a_fault_of_a_feed_strikes_its_messages_and_no_others(row: dict[str, object], heard: str) -> None:
+    assert "".join(said(row)) == heard
+
+
+def test_requests_know_nothing_of_faults_of_feeds() -> None:
+    faults = Faults()
+    faults.add(Fault(FaultKind.FEED_GAP, count=None))
+
+    assert faults.take("/v3/sendorder") is None

@@ -36,6 +36,8 @@ class Desk:
     on_preferences: Callable[[Preferences], None] = lambda _preferences: None
     """Makes a changed preference durable."""
     process_ms: Callable[[], int] | None = None
+    clock_offset_ms: int = 0
+    """How far the clock that clients see is off market time: `serverTime`, and what `processBefore` is judged by."""
     reads: LaggingReads = field(init=False)
     """Where open orders, positions and fills are listed from."""
 
@@ -45,6 +47,15 @@ class Desk:
     @property
     def now_ms(self) -> int:
         return self.exchange.now_ms
+
+    @property
+    def server_ms(self) -> int:
+        """What the server's clock shows."""
+        return self.exchange.now_ms + self.clock_offset_ms
+
+    def deadline_ms(self, shown_ms: int | None) -> int | None:
+        """A deadline by the server's clock as market time."""
+        return None if shown_ms is None else shown_ms - self.clock_offset_ms
 
     def market(self, text: str) -> str | None:
         """The venue symbol of a name in any case, or None."""

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-from trading_system.sim.kraken_server.envelope import Answer
 from trading_system.sim.rng import SeededRandom, seeded
-
-_LISTS: Final = ("openPositions", "openOrders", "fills", "orders", "accounts", "tickers", "instruments", "logs", "elements", "candles")
-_STATUSES: Final = ("sendStatus", "editStatus", "cancelStatus")
 
 
 class FaultKind(Enum):
@@ -48,20 +44,52 @@ class FaultKind(Enum):
     """Done, the status is a word nobody published."""
     LIST_MISSING = "list_missing"
     """A read answers success without its list."""
+    HELD = "held"
+    """Done only after `delay_s`, then answered: a packet that was long on its way."""
+    REORDERED = "reordered"
+    """Done after the next request that comes, at the latest after `delay_s`."""
+    TRUNCATED = "truncated"
+    """Done, HTTP 200, the second half of the body is missing."""
+    STALE = "stale"
+    """A read is answered as the same read was answered when it was last asked; the first time truly."""
+    REFUSED = "refused"
+    """Nothing done; the order's status is `word`."""
+    ERROR = "error"
+    """Nothing done; `result` is error and the error `word`, with HTTP status `http`."""
+    VANISHED = "vanished"
+    """An order is placed, answered, and gone without a word on feeds or in histories."""
+    FEED_GAP = "feed_gap"
+    """Of a feed (`path` = its name): a message is never sent."""
+    FEED_DUPLICATED = "feed_duplicated"
+    """A message is sent twice."""
+    FEED_REORDERED = "feed_reordered"
+    """A message is sent after the next one of its feed."""
+    FEED_SILENT = "feed_silent"
+    """From this message on nothing is sent on its feed for `delay_s`; the connection stays."""
 
     @property
     def is_before(self) -> bool:
         """True when the request never reaches the exchange."""
-        return self in (FaultKind.REQUEST_LOST, FaultKind.UNAVAILABLE, FaultKind.TOO_MANY)
+        return self in _BEFORE
+
+    @property
+    def is_of_feeds(self) -> bool:
+        return self.value.startswith("feed_")
 
     @property
     def cuts(self) -> bool:
         return self in (FaultKind.REQUEST_LOST, FaultKind.ANSWER_LOST)
 
 
+_BEFORE: Final = frozenset({FaultKind.REQUEST_LOST, FaultKind.UNAVAILABLE, FaultKind.TOO_MANY, FaultKind.REFUSED, FaultKind.ERROR})
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Strikes `count` REST requests whose path ends in `path` ("" = any), after letting `skip` of them pass."""
+    """Strikes `count` requests whose path ends in `path` ("" = any), after letting `skip` of them pass.
+
+    Of kinds for feeds: messages of the feed named `path`.
+    """
 
     kind: FaultKind
     path: str = ""
@@ -72,6 +100,10 @@ class Fault:
     probability: float = 1.0
     """Of each request that could be struck, with dice of its own: the same seed strikes the same requests."""
     seed: int = 0
+    word: str = ""
+    """Of refused and error: any word."""
+    http: int = 200
+    """Of error: the HTTP status."""
 
 
 @dataclass(slots=True)
@@ -110,9 +142,20 @@ class Faults:
     def clear(self) -> None:
         self._waiting.clear()
 
+    def awaits(self, kind: FaultKind, path: str) -> bool:
+        """May a fault of this kind still strike this path?"""
+        return any(one.fault.kind is kind and path.endswith(one.fault.path) for one in self._waiting)
+
     def take(self, path: str) -> Fault | None:
         """The fault of this request, or None. The first of its path counts, unless its dice are against it; the others wait."""
-        for waiting in [one for one in self._waiting if path.endswith(one.fault.path)]:
+        return self._take(path, of_feeds=False)
+
+    def take_of_feed(self, feed: str) -> Fault | None:
+        """The same for a message of a feed."""
+        return self._take(feed, of_feeds=True)
+
+    def _take(self, path: str, *, of_feeds: bool) -> Fault | None:
+        for waiting in [one for one in self._waiting if one.fault.kind.is_of_feeds is of_feeds and path.endswith(one.fault.path)]:
             if waiting.spares():
                 return None
             if waiting.strikes():
@@ -123,49 +166,6 @@ class Faults:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class RawAnswer:
-    """An answer as bytes, possibly no JSON at all."""
-
-    status: int
-    body: bytes
-    content_type: str = "application/json"
-
-
-def distorted(kind: FaultKind, answer: Answer | None) -> RawAnswer:
-    """What the client sees. `answer` is None for faults that strike before the exchange."""
-    match kind:
-        case FaultKind.UNAVAILABLE:
-            return RawAnswer(503, b"<html><body>Service Unavailable</body></html>", "text/html")
-        case FaultKind.BAD_GATEWAY:
-            return RawAnswer(502, b"<html><body>Bad gateway</body></html>", "text/html")
-        case FaultKind.TOO_MANY:
-            return RawAnswer(429, b"<html><body>Too Many Requests</body></html>", "text/html")
-        case FaultKind.EMPTY_BODY:
-            return RawAnswer(200, b"")
-        case _:
-            assert answer is not None
-            changed = replace(answer, payload=_changed(kind, dict(answer.payload))) if isinstance(answer.payload, dict) else answer
-            return RawAnswer(changed.status, changed.body)
-
-
-def _changed(kind: FaultKind, payload: dict[str, Any]) -> dict[str, Any]:
-    statuses = [name for name in _STATUSES if name in payload]
-    match kind:
-        case FaultKind.SERVER_ERROR:
-            return {"result": "error", "error": "Server Error", "serverTime": payload.get("serverTime")}
-        case FaultKind.STATUS_MISSING:
-            return {name: value for name, value in payload.items() if name not in statuses}
-        case FaultKind.EVENTS_EMPTY:
-            return payload | {name: payload[name] | {"orderEvents": []} for name in statuses}
-        case FaultKind.UNKNOWN_WORD:
-            return payload | {name: payload[name] | {"status": "somethingUnheardOf"} for name in statuses}
-        case FaultKind.LIST_MISSING:
-            return {name: value for name, value in payload.items() if name not in _LISTS}
-        case _:
-            return payload
-
-
 _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
     "path": ("a text", lambda value: isinstance(value, str)),
     "count": ("a whole number from 1, or null for without end", lambda value: value is None or _is_whole(value, 1)),
@@ -173,6 +173,8 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
     "delay_s": ("seconds from 0 to 3600", lambda value: _is_number(value) and 0 <= value <= 3600),
     "probability": ("above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1),
     "seed": ("a whole number", lambda value: _is_whole(value, None)),
+    "word": ("a text", lambda value: isinstance(value, str) and value != ""),
+    "http": ("an HTTP status from 200 to 599", lambda value: _is_whole(value, 200) and value <= 599),
 }
 
 
@@ -187,6 +189,8 @@ def fault_of(row: Mapping[str, Any]) -> Fault:
     for name, (right, is_right) in _FIELDS.items():
         if name in row and not is_right(row[name]):
             raise ValueError(f"{name} {row[name]!r}: must be {right}")
+    if row["kind"] in ("refused", "error") and "word" not in row:
+        raise ValueError(f"{row['kind']}: needs word, the text of the refusal")
     given = {name: row[name] for name in _FIELDS if name in row}
     for name in ("delay_s", "probability"):
         if name in given:

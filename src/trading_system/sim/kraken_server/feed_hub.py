@@ -10,6 +10,7 @@ from trading_system.domain.market import Instrument
 from trading_system.sim.kraken_server.book_feed import BookFeed
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import encode
+from trading_system.sim.kraken_server.feed_faults import FeedFaults
 from trading_system.sim.kraken_server.rows_account import log_row
 from trading_system.sim.kraken_server.rows_feed import (
     fill_feed_row,
@@ -23,6 +24,7 @@ from trading_system.sim.kraken_server.rows_feed import (
     trade_message,
 )
 from trading_system.sim.model import BalancesFeed, FillFeed, LogFeed, NoticeFeed, OrderFeed, PositionsFeed, SimEvent
+from trading_system.sim.open_orders import VANISHED
 
 PRODUCT_FEEDS: Final = frozenset({"ticker", "ticker_lite", "trade", "book"})
 PRIVATE_FEEDS: Final = frozenset(
@@ -49,14 +51,16 @@ class Subscriber(Protocol):
 class FeedHub:
     """All sessions and what they were told."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, feed_faults: FeedFaults | None = None) -> None:
         self._desk = desk
+        self._feed_faults = feed_faults
         self._sessions: list[Subscriber] = []
         self._events: list[SimEvent] = []
         self._instruments: dict[str, Instrument] = {}
         self._books: dict[str, BookFeed] = {}
         self._trade_ids: dict[str, int] = {}
         self._seq = 0
+        self._now_s = 0.0
         self._beat_at_s = 0.0
         self._quick_beat_at_s = 0.0
 
@@ -77,6 +81,7 @@ class FeedHub:
 
     def publish(self, now_s: float) -> None:
         """Tell the sessions what is new. `now_s`: process seconds."""
+        self._now_s = now_s
         events, self._events = self._events, []
         if not self._sessions:
             return
@@ -161,6 +166,8 @@ class FeedHub:
             self._broadcast("balances", self._balances)
 
     def _publish_order(self, event: OrderFeed) -> None:
+        if event.reason == VANISHED:
+            return
         if event.reason not in _VERBOSE_ONLY:
             self._broadcast("open_orders", lambda: order_feed_message("open_orders", event))
         self._broadcast("open_orders_verbose", lambda: order_feed_message("open_orders_verbose", event))
@@ -248,8 +255,10 @@ class FeedHub:
         listeners = [session for session in self._sessions if session.is_subscribed(feed, product)]
         if listeners:
             text = encode(make()).decode()
+            texts = [text] if self._feed_faults is None else self._feed_faults.struck(feed, text, self._now_s)
             for session in listeners:
-                session.send(text)
+                for one in texts:
+                    session.send(one)
 
     def _next_seq(self) -> int:
         self._seq += 1

@@ -142,7 +142,7 @@ def _paged(desk: Desk, params: Params, elements: list[dict[str, Any]], *, is_pri
     start = params.integer("continuation_token", least=0) or 0
     count = min(params.integer("count", least=1) or PAGE_MAX, PAGE_MAX)
     page = rows[start : start + count]
-    payload: Payload = {"elements": page, "len": len(page), "serverTime": iso(desk.now_ms)}
+    payload: Payload = {"elements": page, "len": len(page), "serverTime": iso(desk.server_ms)}
     if is_private:
         payload["accountUid"] = desk.account_uid
     if start + count < len(rows):

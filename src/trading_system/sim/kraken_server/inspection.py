@@ -8,12 +8,15 @@ POST /_sim/mode     {"symbol": "PF_XBTUSD", "mode": "post_only"}
 POST /_sim/maintenance  {"in_s": 600, "minutes": 10, "post_only_minutes": 5}: announce it (market time)
 POST /_sim/delist  {"symbol": "PF_XBTUSD", "in_s": 600}: announce the end of a contract
 POST /_sim/delays  {"orders_ms": 0, "positions_ms": 0, "fills_ms": 0}: how far the listings lag (process time)
+POST /_sim/clock  {"offset_s": 5}: how far the clock that clients see is off market time
+POST /_sim/vanish  {"order_id": …}: an open order is gone without a word
 POST /_sim/feeds    {"action": "drop"}: cut every WebSocket
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
@@ -57,6 +60,7 @@ def state_payload(desk: Desk, fills_max: int = FILLS_MAX) -> dict[str, Any]:
         "notices": [to_json(notice) for notice in exchange.notices()],
         "is_down": exchange.is_down,
         "read_delays": to_json(desk.reads.delays),
+        "clock_offset_ms": desk.clock_offset_ms,
     }
 
 
@@ -69,6 +73,14 @@ def log_payload(log: RequestLog, params: Params) -> dict[str, Any]:
 def events_payload(events: EventLog, params: Params) -> dict[str, Any]:
     """The event log after `after_seq` (default all), at most `limit` rows."""
     return {"events": events.rows(params.integer("after_seq", least=0) or 0, params.integer("limit", least=1) or 20_000)}
+
+
+def offset_ms(row: Mapping[str, Any]) -> int:
+    """A clock offset from {"offset_s": …}; ValueError when it is no number of seconds up to an hour."""
+    offset_s = row["offset_s"]
+    if isinstance(offset_s, bool) or not isinstance(offset_s, int | float | Decimal) or not -3600 <= offset_s <= 3600:
+        raise ValueError(f"offset_s {offset_s!r}: must be seconds from -3600 to 3600")
+    return round(offset_s * 1000)
 
 
 class Inspection:
@@ -130,10 +142,15 @@ class Inspection:
                     self._desk.exchange.announce_delisting(row["symbol"], self._desk.now_ms + int(row.get("in_s", 0)) * 1000)
                 case "delays":
                     self._desk.reads.set_delays(ReadDelays(**row))
+                case "clock":
+                    self._desk.clock_offset_ms = offset_ms(row)
+                case "vanish":
+                    if not self._desk.exchange.vanish(str(row["order_id"])):
+                        return web.Response(status=400, text="vanish: no open order of that order_id")
                 case "feeds":
                     await self._drop_feeds()
                 case _:
-                    return web.Response(status=404, text="levers: faults, mode, maintenance, delist, delays, feeds")
+                    return web.Response(status=404, text="levers: faults, mode, maintenance, delist, delays, clock, vanish, feeds")
         except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError) as error:
             return web.Response(status=400, text=f"{page}: {error}")
         self._publish()

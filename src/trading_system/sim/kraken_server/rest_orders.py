@@ -140,7 +140,7 @@ def _send(desk: Desk, params: Params) -> SendResult:
             trigger_signal=_trigger_signal(params),
             reduce_only=params.flag("reduceOnly") or False,
             cli_ord_id=params.text("cliOrdId"),
-            process_before_ms=params.time_ms("processBefore"),
+            process_before_ms=desk.deadline_ms(params.time_ms("processBefore")),
             trailing_deviation=params.number("trailingStopMaxDeviation"),
             trailing_unit=params.text("trailingStopDeviationUnit"),
         )
@@ -166,7 +166,7 @@ def _edit(desk: Desk, params: Params) -> EditResult:
             limit_price=params.number("limitPrice"),
             stop_price=params.number("stopPrice"),
             is_absolute=mode == "ABSOLUTE",
-            process_before_ms=params.time_ms("processBefore"),
+            process_before_ms=desk.deadline_ms(params.time_ms("processBefore")),
             trailing_deviation=params.number("trailingStopMaxDeviation"),
             trailing_unit=params.text("trailingStopDeviationUnit"),
         )
@@ -175,7 +175,7 @@ def _edit(desk: Desk, params: Params) -> EditResult:
 
 def _cancel(desk: Desk, params: Params) -> CancelResult:
     order_id, cli_ord_id = _named(params)
-    return desk.exchange.cancel(CancelRequest(order_id, cli_ord_id, params.time_ms("processBefore")))
+    return desk.exchange.cancel(CancelRequest(order_id, cli_ord_id, desk.deadline_ms(params.time_ms("processBefore"))))
 
 
 def _named(params: Params) -> tuple[str | None, str | None]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
 
 from trading_system.domain.protocols import Clock
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.envelope import Answer
-from trading_system.sim.kraken_server.faults import Fault, FaultKind, Faults, RawAnswer, distorted
+from trading_system.sim.kraken_server.fault_answers import RawAnswer, distorted, made_up
+from trading_system.sim.kraken_server.faults import Fault, FaultKind, Faults
 from trading_system.sim.kraken_server.request_log import RequestLog
 from trading_system.sim.kraken_server.routes import Api, ApiRequest
+
+_STALE_KEPT: Final = 256
+_REORDER_S: Final = 1.0
+"""How long a request waits for one that overtakes it, unless the fault says otherwise."""
 
 
 class RestShell:
@@ -37,6 +45,9 @@ class RestShell:
         self._clock = clock
         self._publish = publish
         self._is_running = is_running
+        self._answered: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        """Of reads that may still be answered stale: the newest answer to each."""
+        self._next_done = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
@@ -54,19 +65,55 @@ class RestShell:
         answer = self._api.answer(api_request, now_s)
         self._publish()
         self._log.note(api_request, answer, self._desk.now_ms, now_s)
+        self._next_done.set()
+        self._next_done = asyncio.Event()
+        if self._faults.awaits(FaultKind.STALE, api_request.path):
+            self._remember(api_request, answer)
         return answer
 
+    def _remember(self, api_request: ApiRequest, answer: Answer) -> None:
+        self._answered[api_request.path, api_request.query] = answer
+        if len(self._answered) > _STALE_KEPT:
+            self._answered.popitem(last=False)
+
     async def _struck(self, request: web.Request, api_request: ApiRequest, fault: Fault) -> web.Response:
+        await self._wait_before(fault)
+        last = self._answered.get((api_request.path, api_request.query))
         answer = None if fault.kind.is_before else self._done(api_request)
-        if fault.kind is FaultKind.DUPLICATED:
-            answer = self._done(api_request)
-        if fault.kind is FaultKind.DELAYED:
-            await self._clock.sleep(fault.delay_s)
+        match fault.kind:
+            case FaultKind.DUPLICATED:
+                answer = self._done(api_request)
+            case FaultKind.DELAYED:
+                await self._clock.sleep(fault.delay_s)
+            case FaultKind.STALE if last is not None:
+                answer = last
+            case FaultKind.REFUSED | FaultKind.ERROR:
+                answer = made_up(fault, api_request.path, self._desk.server_ms)
+            case FaultKind.VANISHED if answer is not None:
+                self._vanish(answer)
+            case _:
+                pass
         if fault.kind.cuts:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()  # goes nowhere
         return _response(distorted(fault.kind, answer))
+
+    async def _wait_before(self, fault: Fault) -> None:
+        if fault.kind is FaultKind.HELD:
+            await self._clock.sleep(fault.delay_s)
+        if fault.kind is FaultKind.REORDERED:
+            try:
+                async with asyncio.timeout(fault.delay_s or _REORDER_S):
+                    await self._next_done.wait()
+            except TimeoutError:
+                return  # nothing overtook it
+
+    def _vanish(self, answer: Answer) -> None:
+        """Take the order that was just placed away again."""
+        status = answer.payload.get("sendStatus", {})
+        if status.get("status") == "placed" and self._desk.exchange.vanish(status["order_id"]):
+            self._publish()
 
 
 async def _as_api_request(request: web.Request) -> ApiRequest:

@@ -132,7 +132,7 @@ class Api:
 
     def answer(self, request: ApiRequest, now_s: float) -> Answer:
         """Answer one request; `now_s` is process time, for the rate budget."""
-        now_ms = self._desk.now_ms
+        now_ms = self._desk.server_ms
         found = find_route(request.method, request.path)
         if found is None:
             return not_found(now_ms)

@@ -16,6 +16,7 @@ from trading_system.sim.kraken_server.auth import Credentials, check_credentials
 from trading_system.sim.kraken_server.desk import Desk, Preferences, account_uid
 from trading_system.sim.kraken_server.event_log import EventLog
 from trading_system.sim.kraken_server.faults import Faults
+from trading_system.sim.kraken_server.feed_faults import FeedFaults
 from trading_system.sim.kraken_server.feed_hub import FeedHub
 from trading_system.sim.kraken_server.glance import Glance, glance_at
 from trading_system.sim.kraken_server.inspection import Inspection
@@ -78,7 +79,7 @@ class KrakenServer:
         )  # fmt: skip
         self._budget = RateBudget()
         self._api = Api(self.desk, credentials, self._budget)
-        self._hub = FeedHub(self.desk)
+        self._hub = FeedHub(self.desk, FeedFaults(self.faults))
         self._pump = MarketPump(exchange, clock, speed, self._after_slice)
         self._unsubscribe = (exchange.subscribe(self._hub.on_event), exchange.subscribe(self.events.on_event))
 
