@@ -50,6 +50,12 @@ def written(tmp_path: Path, name: str, text: str) -> str:
         (["run", "--speed", "-3"], "--speed"),
         (["bench", "--only", "speed"], "speed"),
         (["backtest", "--candles", ".", "--from", "soon", "--to", "2026-01-01"], "soon"),
+        (["backtest"], "--candles"),
+        (["backtest", "--candles", ".", "--result", "x.json"], "--result"),
+        (["backtest", "--candles", ".", "--from", "2026-01-02", "--to", "2026-01-01"], "must lie before"),
+        (["backtest", "--candles", ".", "--from", "2026-01-01", "--to", "2026-01-01"], "must lie before"),
+        (["backtest", "--candles", ".", "--from", "2026-01-01T00:15"], "full hour"),
+        (["backtest", "--candles", ".", "--check-prefixes", "0"], "--check-prefixes"),
     ],
 )
 def test_wrong_words_exit_2_and_are_named(cli: CommandLine, words: list[str], named: str) -> None:
@@ -94,6 +100,53 @@ def test_limits_for_measuring_are_refused_by_the_daemon_and_proved_all_the_same(
     assert "backtest.only = true" in refused.err
     assert proved.code == 0
     assert cli.files() == []
+
+
+def a_candle_folder(tmp_path: Path) -> str:
+    """One market, one day of 15m bars from 2026-01-05."""
+    rows = "\n".join(f"{1767571200000 + n * 900_000},100,101,99,100.5,12" for n in range(96))
+    return str(Path(written(tmp_path, "candles/BTC-USD_15m.csv", f"{HEADER}\n{rows}\n")).parent)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--symbols", "BTC,FOO"], "no 15m file for FOO/USD"),
+        (["--symbols", "BTC,"], "--symbols BTC,"),
+        (["--from", "2026-02-01"], "the files hold 2026-01-05 00:00 to 2026-01-06 00:00"),
+        (["--to", "2025-01-01"], "the files hold 2026-01-05 00:00 to 2026-01-06 00:00"),
+        (["--json", "nowhere/result.json"], "nowhere/result.json: cannot be written"),
+        (["--markdown", "/tmp"], "it is a directory"),
+        (["--trades", "trades.xlsx"], "ends with .csv or .jsonl"),
+    ],
+)
+def test_a_backtest_that_cannot_be_is_refused_before_it_runs(cli: CommandLine, tmp_path: Path, words: list[str], named: str) -> None:
+    answer = cli("backtest", "--candles", a_candle_folder(tmp_path), *words)
+
+    assert (answer.code, len(answer.err_lines), answer.out) == (78, 1, "")
+    assert named in answer.err
+    assert cli.files() == []
+
+
+def test_an_unknown_engine_is_named_with_the_known_ones(cli: CommandLine, tmp_path: Path) -> None:
+    mine = written(tmp_path, "mine.yaml", "strategy:\n  engine: martingale\n")
+
+    answer = cli("backtest", "--candles", a_candle_folder(tmp_path), "-c", mine)
+
+    assert answer.code == 78
+    assert answer.err_lines == [
+        "configuration refused: strategy.engine = martingale: no such strategy; known: smc, donchian, placebo, placebo:NAME"
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 0}', "no json"])
+def test_a_file_that_is_no_result_is_refused_in_one_line(cli: CommandLine, tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, "result.json", text)
+
+    answer = cli("backtest", "--result", path)
+
+    assert (answer.code, len(answer.err_lines)) == (78, 1)
+    assert path in answer.err
 
 
 @pytest.mark.parametrize("words", [["-c", "nowhere.yaml"], ["--profile", "nope"]])

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         return _misused(f"--check-prefixes {args.check_prefixes}: must be at least 1")
     _check_targets(args)
     settings = load_from(args).settings
-    result = _read_result(args.result, settings) if args.candles is None else _measure(args, settings, start, end)
+    result = _read_result(args, settings) if args.candles is None else _measure(args, settings, start, end)
     if result is None:
         return ExitCode.FAULT
     return _tell(args, result)
@@ -71,12 +71,13 @@ def _check_targets(args: argparse.Namespace) -> None:
         check_trades_path(args.trades)
 
 
-def _read_result(path: Path, settings: Settings) -> dict[str, Any]:
+def _read_result(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     import json
 
     from trading_system.backtest.measure import RESULT_VERSION, with_figures
     from trading_system.domain.errors import ConfigError
 
+    path: Path = args.result
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -84,6 +85,8 @@ def _read_result(path: Path, settings: Settings) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("version") != RESULT_VERSION:
         raise ConfigError(f"{path}: no result that `backtest --json` of this version wrote")
     # a published result holds figures without trades: they stay as they are
+    if args.trades is not None and "trades" not in found:
+        raise ConfigError(f"{path} holds figures only, no trades to write into {args.trades}")
     return with_figures(found, settings) if "trades" in found else found
 
 

@@ -77,18 +77,18 @@ def _random(result: Mapping[str, Any], cell: Cell) -> Iterator[str]:
         return
     other = cell["random_entry"]
     yield f"  random entry    {mean_of(other, digits=3)}   n {other['trades']:,}, costs {percent(other['cost_share'])}"
-    yield f"  timing is worth {mean_of(cell, 'advantage_r', digits=3)}   the mean less that of the random entry"
+    yield f"  timing is worth {mean_of(cell, 'advantage_r', digits=3)}   what it has over the random entry"
 
 
 def _parts(result: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{'part':<17}{'n':>5}  {'R after costs (95 %)':<24}{'costs':>6}  {'random entry (95 %)':<22}{'n':>5}"
+    yield f"{'part':<15}{'n':>5}  {'R after costs (95 %)':<22}{'costs':>6}  {'random entry (95 %)':<22}{'n':>5}"
     for name in PARTS:
         for label, cell in result["figures"][name].items():
-            own, share = mean_of(cell), NOT_KNOWN if cell["cost_share"] is None else f"{cell['cost_share'] * 100:.0f} %"
+            share = NOT_KNOWN if cell["cost_share"] is None else f"{cell['cost_share'] * 100:.0f} %"
             other = cell.get("random_entry")
             beside = f"{mean_of(other):<22}{other['trades']:>5}" if other is not None else "not run"
             title = f"{label} {name}" if name in ("half", "tier") else label
-            yield f"{title:<17}{cell['trades']:>5}  {own:<24}{share:>6}  {beside}"
+            yield f"{title:<15}{cell['trades']:>5}  {mean_of(cell):<22}{share:>6}  {beside}"
 
 
 def gate_share(gate: Mapping[str, Any]) -> float | None:
@@ -97,7 +97,7 @@ def gate_share(gate: Mapping[str, Any]) -> float | None:
 
 
 def _gates(result: Mapping[str, Any]) -> Iterator[str]:
-    yield f"Gates: of {result['judged']:,} judgements, how many reached each and how many of those it stopped"
+    yield f"Gates: of {result['judged']:,} judgements, how many reached each, how many it stopped"
     for gate in result["gate_shares"]:
         yield f"  {gate['gate']:<16}{gate['reached']:>12,} reached {gate['stopped']:>12,} stopped {percent(gate_share(gate)):>9}"
 
