@@ -24,7 +24,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--candles", type=Path, metavar="DIR", help="holds SYMBOL-USD_15m.parquet|csv (and _1h for the warm-up)")
-    source.add_argument("--result", type=Path, metavar="FILE", help="what --json wrote: nothing is run, its figures are computed again")
+    source.add_argument(
+        "--result",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="what --json wrote: nothing is run, its figures are computed again; several, of different markets, are put together",
+    )
     parser.add_argument("--from", dest="start", metavar="DATE", help="UTC, on a full hour (default: where the files begin)")
     parser.add_argument("--to", dest="end", metavar="DATE", help="UTC, exclusive (default: where the files end)")
     parser.add_argument("--symbols", metavar="A,B", help="only these, e.g. BTC,ETH,SOL")
@@ -48,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         return _misused(f"--check-prefixes {args.check_prefixes}: must be at least 1")
     _check_targets(args)
     settings = load_from(args).settings
-    result = _read_result(args, settings) if args.candles is None else _measure(args, settings, start, end)
+    result = _read_results(args, settings) if args.candles is None else _measure(args, settings, start, end)
     if result is None:
         return ExitCode.FAULT
     return _tell(args, result)
@@ -71,23 +77,31 @@ def _check_targets(args: argparse.Namespace) -> None:
         check_trades_path(args.trades)
 
 
-def _read_result(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    import json
-
-    from trading_system.backtest.measure import RESULT_VERSION, with_figures
+def _read_results(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """What is kept in the files, put together; figures are computed again where the trades are there, else they stay."""
+    from trading_system.backtest.measure import with_figures
+    from trading_system.backtest.merge import merge_results
     from trading_system.domain.errors import ConfigError
 
-    path: Path = args.result
+    found = merge_results([_read_result(path) for path in args.result])
+    if args.trades is not None and "trades" not in found:
+        raise ConfigError(f"{args.result[0]} holds figures only, no trades to write into {args.trades}")
+    return with_figures(found, settings) if "trades" in found else found
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    import json
+
+    from trading_system.backtest.measure import RESULT_VERSION
+    from trading_system.domain.errors import ConfigError
+
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: not a readable result ({error})") from error
     if not isinstance(found, dict) or found.get("version") != RESULT_VERSION:
         raise ConfigError(f"{path}: no result that `backtest --json` of this version wrote")
-    # a published result holds figures without trades: they stay as they are
-    if args.trades is not None and "trades" not in found:
-        raise ConfigError(f"{path} holds figures only, no trades to write into {args.trades}")
-    return with_figures(found, settings) if "trades" in found else found
+    return found
 
 
 def _measure(args: argparse.Namespace, settings: Settings, start: datetime | None, end: datetime | None) -> dict[str, Any] | None:

@@ -15,6 +15,23 @@ def render_markdown(result: Mapping[str, Any]) -> str:
     return "\n".join([*_run(result), "", *_means(result), "", *_gates(result), "", *_signals(result), ""])
 
 
+def render_headline(result: Mapping[str, Any]) -> str:
+    """The finding in one sentence, for the first screen of a page."""
+    cell = result["figures"]["all"]["all"]
+    period = f"{result['symbols']} perpetuals from {day(result['from'])} to {day(result['to'])}"
+    text = (
+        f"On {period} its mean trade was **{number(cell['expectancy_r'], 3)} R after costs** "
+        f"(95 % interval {interval(cell['expectancy_r_95'])}, n = {cell['trades']:,}), "
+        f"{number(cell['gross_expectancy_r'], 3)} R before fees and funding"
+    )
+    other = cell.get("random_entry")
+    if other is None:
+        return f"{text}."
+    advantage = f"{number(cell['advantage_r'], 3)} R (95 % {interval(cell['advantage_r_95'])})"
+    beside = f"entered at random later times {number(other['expectancy_r'], 3)} R (n = {other['trades']:,})"
+    return f"{text}; {beside}, so its timing was worth {advantage}."
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"

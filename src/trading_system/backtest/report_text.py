@@ -32,6 +32,8 @@ def interval(found: Mapping[str, float] | None, digits: int = 2, *, scale: float
 
 def mean_of(cell: Cell, name: str = "expectancy_r", *, digits: int = 2) -> str:
     """A mean in R with its interval."""
+    if cell[name] is None:
+        return NOT_KNOWN
     unit = " R" if digits > 2 else ""
     return f"{number(cell[name], digits)}{unit} ({interval(cell[f'{name}_95'])})"
 
@@ -105,7 +107,7 @@ def _gates(result: Mapping[str, Any]) -> Iterator[str]:
 def _funnel(result: Mapping[str, Any]) -> Iterator[str]:
     funnel = result["funnel"]
     ends = f"{funnel['trades']:,} trades, {funnel['still_open']} still open, {funnel['never_filled']} never filled"
-    yield f"Signals: {funnel['signals']:,}: {ends}, {sum(funnel['refused'].values()):,} refused:"
+    yield f"Signals {funnel['signals']:,}: {ends}, {sum(funnel['refused'].values()):,} refused"
     reasons = list(funnel["refused"].items())
     yield from (f"  {reason:<24}{count:>7,}" for reason, count in reasons[:REASONS_SHOWN])
     rest = sum(count for _, count in reasons[REASONS_SHOWN:])

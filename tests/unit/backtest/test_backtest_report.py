@@ -50,6 +50,7 @@ def a_result(**changes: Any) -> dict[str, Any]:
             "still_open": 1,
             "trades": 4,
         },
+        "gates": {"COUNTER_BIAS": 43_210, "SIGNAL": 1500},
         "cycles_by_mode": {"NORMAL": 35_000},
         "mode_causes": [],
         "judged": 1_743_210,
@@ -60,7 +61,17 @@ def a_result(**changes: Any) -> dict[str, Any]:
             {"gate": "score", "reached": 10_000, "stopped": 8_500},
         ],
     }
-    other = {"engine": "placebo:smc", "trades": [a_row(2, "50"), a_row(8, "-100", regime="wide_structure")], "violations": []}
+    other = {
+        "engine": "placebo:smc",
+        "signals": 1400,
+        "entries": 2,
+        "funnel": base["funnel"],
+        "equity_end": "999950",
+        "fees": "10",
+        "funding": "2",
+        "trades": [a_row(2, "50"), a_row(8, "-100", regime="wide_structure")],
+        "violations": [],
+    }
     found: dict[str, Any] = plain(with_figures({**base, "random_entry": other, **changes}, Settings()))
     return found
 
@@ -92,7 +103,7 @@ def test_beside_the_mean_stand_n_interval_costs_and_the_random_entry() -> None:
 def test_every_part_has_a_line_with_all_of_it(part: str) -> None:
     (line,) = [line for line in render_text(a_result()) if line.startswith(part)]
 
-    assert re.search(r"\d  [+-]\d\.\d\d \(.+\) +(\d+ %|n/a)  ([+-]\d\.\d\d|n/a) \(.+\) +\d+$", line), line
+    assert re.search(r"\d  [+-]\d\.\d\d \(.+\) +(\d+ %|n/a)  ([+-]\d\.\d\d \(.+\)|n/a) +\d+$", line), line
 
 
 def test_every_gate_tells_of_how_many_it_stopped_how_many() -> None:

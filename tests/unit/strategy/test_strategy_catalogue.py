@@ -19,7 +19,7 @@ from trading_system.strategy.donchian import DonchianParameters, DonchianStrateg
 from trading_system.strategy.parameters import SmcParameters
 from trading_system.strategy.placebo import PlaceboParameters, PlaceboStrategy
 from trading_system.strategy.smc_engine import SmcStrategy
-from trading_system.wiring.strategies import engine_choice, strategy_of
+from trading_system.wiring.strategies import engine_choice, placebo_of, strategy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +164,10 @@ def test_an_option_that_is_given_twice_is_refused() -> None:
 def test_an_option_of_another_form_is_refused_by_the_settings(text: str) -> None:
     with pytest.raises(ValueError, match="engine_options"):
         Settings.model_validate({"strategy": {"engine_options": [text]}})
+
+
+def test_the_yardstick_of_a_strategy_follows_it_with_its_options() -> None:
+    choice = EngineChoice("donchian", options={"channel_bars": "55"}, cooldown_hours=6.0)
+
+    assert placebo_of(choice) == EngineChoice("placebo:donchian", options={"donchian.channel_bars": "55"}, cooldown_hours=6.0)
+    assert isinstance(make_strategy(placebo_of(choice)), PlaceboStrategy)
