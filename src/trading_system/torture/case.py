@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from trading_system.config.settings import Settings
@@ -76,6 +77,6 @@ BUSY: Final[Mapping[str, Mapping[str, Any]]] = {
 """The brakes on frequency and noise released: execution is what is tried here."""
 
 
-def busy_settings() -> Settings:
-    """The daemon's own settings with `BUSY` on top."""
-    return Settings.model_validate(BUSY)
+def busy_settings(more: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Settings:
+    """The daemon's own settings with `BUSY`, and `more` sections, on top."""
+    return Settings.model_validate({**BUSY, **more})

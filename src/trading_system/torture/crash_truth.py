@@ -22,16 +22,21 @@ from trading_system.torture.venue_log import Actor, Sent, Standing, VenueLog, Ve
 NAKED_S: Final = 15.0
 """P1 for a position that became naked while the daemon lived."""
 START_S: Final = 90.0
-"""P1 for one that was naked when it started."""
+"""P1 for one that was naked when it started, or became so before it said PROTECTING (a dead process's request may still arrive)."""
 _BY_USER: Final = ("cancelled_by_user", "edited_by_user")
 
 
 @dataclass(slots=True)
 class Life:
-    """One process of the daemon, on the machine's monotonic clock."""
+    """One process of the daemon, on the machine's monotonic clock. protecting_s None: it never said PROTECTING."""
 
     spawn_s: float
     end_s: float | None = None
+    protecting_s: float | None = None
+
+    def is_protecting(self, at_s: float) -> bool:
+        """True once it had taken over."""
+        return self.protecting_s is not None and at_s >= self.protecting_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,8 @@ class Episode:
 
 @dataclass(slots=True)
 class NakedSeconds:
-    """in_life: began under a living daemon, counted while that one lived. from_start: found at a start, counted from its spawn.
-    wall: with the time the daemon was dead."""
+    """in_life: began under a protecting daemon, counted while that one lived. from_start: there before it protected, counted from its
+    spawn. wall: with the time the daemon was dead."""
 
     in_life: list[float] = field(default_factory=list)
     from_start: list[float] = field(default_factory=list)
@@ -195,7 +200,7 @@ def naked_seconds(episodes: Iterable[Episode], lives: Sequence[Life], now_s: flo
             life_end_s = now_s if life.end_s is None else life.end_s
             overlap = min(end_s, life_end_s) - max(episode.start_s, life.spawn_s)
             if overlap > 0:
-                (result.in_life if episode.start_s >= life.spawn_s else result.from_start).append(overlap)
+                (result.in_life if life.is_protecting(episode.start_s) else result.from_start).append(overlap)
     return result
 
 

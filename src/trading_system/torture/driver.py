@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import tempfile
-import warnings
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from trading_system.domain.errors import TradingError
 from trading_system.domain.events import SessionStarted
@@ -30,10 +28,11 @@ from trading_system.torture.check_books import check_fold
 from trading_system.torture.check_modes import ModeSeen
 from trading_system.torture.checker import Journaled, Violation
 from trading_system.torture.checkers import Checkers
-from trading_system.torture.mortal import DeathKind, Mortal, MortalDisk, MortalOrders, ProcessDied
+from trading_system.torture.mortal import DeathKind, Mortal, MortalDisk, MortalOrders
 from trading_system.torture.noisy_strategy import NoisyStrategy
 from trading_system.torture.quiet import CountingAlerts, CountingLog, NoHistory
 from trading_system.torture.result import SeedResult
+from trading_system.torture.sweep import ignore_deaths, sweep
 from trading_system.torture.venue_log import Actor, Sent, VenueRecord, WatchedExchange
 from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import LoopClock
@@ -52,26 +51,6 @@ def run_case(case: Case, cache_dir: Path | None = None) -> SeedResult:
     """Run it to its end. cache_dir: where generated histories are kept between runs."""
     with tempfile.TemporaryDirectory(prefix="ts-torture-") as scratch:
         return run_virtual(lambda loop: Run(loop, case, Path(scratch), cache_dir).to_the_end())
-
-
-def _ignore_deaths(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A task that was unwound by its process's death has nobody left to tell."""
-    if not isinstance(context.get("exception"), ProcessDied):
-        loop.default_exception_handler(context)
-
-
-async def _sweep() -> None:
-    """End every task but this one, at once."""
-    mine = asyncio.current_task()
-    tasks = [task for task in asyncio.all_tasks() if task is not mine]
-    with warnings.catch_warnings():
-        # calls that were prepared and never begun are part of dying
-        warnings.simplefilter("ignore", RuntimeWarning)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        del tasks
-        gc.collect()
 
 
 class Life:
@@ -170,7 +149,7 @@ class Run:
         """Sweep the dead process away: none of its tasks runs on, nothing it had in memory counts."""
         life.mortal.die()
         self.checkers.on_process(self.exchange.now_ms, is_up=False)
-        await _sweep()
+        await sweep()
         self._content = life.disk.recovered()
         self.life = None
         self._died += 1
@@ -179,7 +158,7 @@ class Run:
 
     async def to_the_end(self) -> SeedResult:
         """The phase with faults, the quiet phase, the final accounts."""
-        self._loop.set_exception_handler(_ignore_deaths)
+        self._loop.set_exception_handler(ignore_deaths)
         self.life = self._start()
         while self.venue.elapsed_s < self._case.total_s:
             await self._second()
@@ -197,7 +176,7 @@ class Run:
                 self.life = self._start()
         result = self._accounts(self.life)
         self.life.mortal.die()
-        await _sweep()
+        await sweep()
         return result
 
     def _report_end(self, task: asyncio.Task[None]) -> None:

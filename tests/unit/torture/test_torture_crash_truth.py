@@ -201,7 +201,7 @@ def test_what_is_newer_than_the_reading_waits_for_the_next_one() -> None:
 
 
 def test_naked_seconds_belong_to_the_life_in_which_they_passed() -> None:
-    lives = (Life(0.0, 10.0), Life(30.0, 35.0), Life(40.0))
+    lives = (Life(0.0, 10.0, 2.0), Life(30.0, 35.0, 31.0), Life(40.0, None, 41.0))
     opened_and_killed = Episode("PF_XBTUSD", 9.0, 33.0)
     quick = Episode("PF_ETHUSD", 41.0, 41.5)
 
@@ -210,9 +210,17 @@ def test_naked_seconds_belong_to_the_life_in_which_they_passed() -> None:
     assert (seconds.in_life, seconds.from_start, seconds.wall) == ([1.0, 0.5], [3.0], [24.0, 0.5])
 
 
+def test_an_entry_of_a_dead_process_that_arrives_during_the_next_start_belongs_to_that_start() -> None:
+    lives = (Life(0.0, 10.0, 2.0), Life(10.0, None, 35.0))
+
+    seconds = naked_seconds((Episode("PF_XBTUSD", 10.1, 35.5),), lives, now_s=50.0)
+
+    assert (seconds.in_life, [round(one, 3) for one in seconds.from_start]) == ([], [25.4])
+
+
 def test_naked_time_beyond_the_promise_is_a_violation() -> None:
-    living = naked_seconds((Episode("PF_XBTUSD", 1.0, None),), (Life(0.0),), now_s=16.5)
-    starting = naked_seconds((Episode("PF_XBTUSD", 1.0, None),), (Life(2.0),), now_s=92.5)
-    fine = naked_seconds((Episode("PF_XBTUSD", 1.0, 15.5),), (Life(0.0),), now_s=99.0)
+    living = naked_seconds((Episode("PF_XBTUSD", 1.0, None),), (Life(0.0, None, 0.5),), now_s=16.5)
+    starting = naked_seconds((Episode("PF_XBTUSD", 1.0, None),), (Life(2.0, None, 3.0),), now_s=92.5)
+    fine = naked_seconds((Episode("PF_XBTUSD", 1.0, 15.5),), (Life(0.0, None, 0.5),), now_s=99.0)
 
     assert [[one.rule for one in judge_naked(seconds, 0)] for seconds in (living, starting, fine)] == [["P1"], ["P1"], []]
