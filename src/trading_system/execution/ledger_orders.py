@@ -154,7 +154,7 @@ def cancel_requested(state: LedgerState, event: ev.CancelRequested) -> Changes:
     order = require_order(state, event.client_order_id)
     if order.is_foreign:
         raise InvariantViolation(f"{order.client_order_id} is not ours: it is never cancelled")
-    after = order if order.cancel_requested_at is not None else replace(order, cancel_requested_at=event.at)
+    after = replace(order, cancel_requested_at=event.at)  # the newest: asked again, it is given time again
     position = state.positions[order.position_id]
     if order.purpose.is_entry and position.state is PositionState.PENDING:
         return (after, replace(position, state=next_state(position.state, PositionEvent.CANCEL_REQUESTED)))

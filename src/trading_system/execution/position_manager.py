@@ -159,7 +159,14 @@ def _plan_cancel(
             continue  # nobody knows of it, or the venue ends it by itself: both are resolved by looking
         if order.cancel_requested_at is not None:
             if _due_again(order, params, now):
-                actions.append(CancelOrder(position.position_id, order.client_order_id, "cancel again", "still listed"))
+                actions.append(
+                    CancelOrder(
+                        position.position_id,
+                        order.client_order_id,
+                        "cancel again",
+                        f"not known to have ended since {order.cancel_requested_at}",
+                    )
+                )
         elif now - order.intended_at >= params.entry_timeout:
             actions.append(CancelOrder(position.position_id, order.client_order_id, "entry timeout", f"open since {order.intended_at}"))
         elif _is_away(position, view, params):
