@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim_builders import BTC, DOGE, D, ScriptedPath, Venue
+from sim_builders import BTC, DOGE, DOGE_SPEC, D, ScriptedPath, Venue, a_spec
 from trading_system.domain.orders import Side
 from trading_system.sim.codec import to_json
 from trading_system.sim.model import CancelRequest, EditRequest, FillFeed, MarketMode, OrderFeed
@@ -56,11 +57,17 @@ scripts = st.lists(st.one_of(orders, orders, moves, moves, others), min_size=12,
 
 
 DEPOSIT = D(3_000)
+# longs pay on one market, shorts on the other; a premium comes on top of it
+SPECS = (replace(a_spec(), funding_base_hourly=D("0.0004")), replace(DOGE_SPEC, funding_base_hourly=D("-0.003")))
+
+
+def a_path() -> ScriptedPath:
+    return ScriptedPath(SPECS)
 
 
 def play(script: list[tuple[Any, ...]], variants: ExchangeVariants = USUAL) -> Venue:
     """Run a script, checking after every step."""
-    venue = Venue(ScriptedPath(), deposit_usd=DEPOSIT, variants=variants)
+    venue = Venue(a_path(), deposit_usd=DEPOSIT, variants=variants)
     for step in script:
         act(venue, step)
         check_now(venue)
@@ -87,7 +94,9 @@ def act(venue: Venue, step: tuple[Any, ...]) -> None:
                 assert after * before >= 0
         case ("move", market, ticks, continuous, seconds):
             symbol = (BTC, DOGE)[market]
-            venue.price(float(MID[symbol] + ticks * TICK[symbol]), market=market, continuous=continuous, seconds=seconds)
+            mid = float(MID[symbol] + ticks * TICK[symbol])
+            index = mid * (1 + (seconds % 7 - 3) * 1e-4)
+            venue.price(mid, index=index, market=market, continuous=continuous, seconds=seconds)
         case ("edit", which, units, ticks) if resting:
             order = resting[which % len(resting)]
             price = MID[order.symbol] + ticks * TICK[order.symbol]
@@ -177,7 +186,7 @@ def test_the_same_script_gives_the_same_events_and_the_command_log_rebuilds_it(s
     assert one.exchange.snapshot_state() == other.exchange.snapshot_state()
     assert [to_json(event) for event in one.events] == [to_json(event) for event in other.events]
 
-    path = ScriptedPath()
+    path = a_path()
     path.script = list(one.path.script)
     rebuilt = Venue(path, deposit_usd=D(3_000)).exchange
     for record in one.commits:
@@ -187,7 +196,7 @@ def test_the_same_script_gives_the_same_events_and_the_command_log_rebuilds_it(s
     assert rebuilt.account() == one.exchange.account()
     assert rebuilt.open_orders() == one.exchange.open_orders()
 
-    path = ScriptedPath()
+    path = a_path()
     path.script = list(one.path.script)
     restored = Venue(path, deposit_usd=D(0)).exchange
     restored.restore_state(json.loads(json.dumps(one.exchange.snapshot_state())))
@@ -206,7 +215,7 @@ def test_the_books_hold_under_every_reading_of_the_open_points(variants: Exchang
 @settings(max_examples=60, deadline=None)
 @given(st.lists(moves, min_size=1, max_size=30), st.sampled_from(["buy", "sell"]), st.integers(1, 20))
 def test_liquidation_never_leaves_negative_equity(path: list[tuple[Any, ...]], side: str, units: int) -> None:
-    venue = Venue(ScriptedPath(), deposit_usd=D(1_000))
+    venue = Venue(a_path(), deposit_usd=D(1_000))
     venue.send("mkt", side, str(units * D("0.02")))
     for step in path:
         act(venue, step)
@@ -274,6 +283,9 @@ def test_the_long_days_together_reach_every_kind_of_fill() -> None:
     fills = [fill for seed in range(12) for fill in play(a_long_script(seed), unwound).exchange.executions()]
 
     assert len(fills) > 250
+    log = [entry for seed in range(12) for entry in play(a_long_script(seed)).exchange.account_log()]
+    assert {entry.realized_funding > 0 for entry in log if entry.realized_funding is not None} == {True, False}
+    assert any(entry.liquidation_fee for entry in log)
     assert {fill.fill_type for fill in fills} >= {
         "maker",
         "taker",

@@ -52,6 +52,7 @@ class SimExchange(ExchangeViews):
         self._on_commit = on_commit
         self._subscribers: list[Callable[[SimEvent], None]] = []
         self._dead_man_ms: int | None = None
+        self._is_near_ruin = False
         source.bind(lambda number: int(self._states[number].position_f > 0) - int(self._states[number].position_f < 0))
         if self.config.deposit_usd:
             self._ledger.deposit(self.now_ms, self.config.deposit_usd)
@@ -84,6 +85,8 @@ class SimExchange(ExchangeViews):
                 market.move(point)
             if market.orders and market.is_tripped():
                 self._touch_account(point, before, check_orders=True)
+            elif self._is_near_ruin:
+                self._touch_account(point, before, check_orders=False)
         if ms >= self._timer_ms:
             self._run_timers(ms)
         self.now_ms = ms
@@ -104,8 +107,11 @@ class SimExchange(ExchangeViews):
 
     def _enforce_margin(self) -> None:
         """After anything that moved money, positions or prices."""
-        if self._ledger.equity_f < self._ledger.alarm_f or self._ledger.purses:
+        ledger = self._ledger
+        if ledger.equity_f < ledger.alarm_f or ledger.purses:
             self._liquidator.enforce_margin(self.now_ms)
+        # funding accrues while a market stands still: near ruin the points of the others are looked at too
+        self._is_near_ruin = ledger.is_near_ruin
 
     def _run_timers(self, until_ms: int) -> None:
         """What is due up to `until_ms`, each at its own time: funding hours, the dead man's switch, the agenda."""
@@ -330,5 +336,6 @@ class SimExchange(ExchangeViews):
         held = self._agenda.subjects(AgendaKind.ORDER_RELEASED)
         self._orders.restore([from_json(OrderRow, row) for row in state["orders"]], held)
         self._ledger.restore(state["ledger"])
+        self._is_near_ruin = self._ledger.is_near_ruin
         for symbol, rows in state["funding"].items():
             self._funding[symbol] = [from_json(FundingRow, row) for row in rows]

@@ -388,6 +388,14 @@ class Ledger:
         self.equity_f = float(self.balance - sum(self.purses.values(), _ZERO)) + pnl
         self.alarm_f = float(max(self.pool_maintenance(None), self.cross_initial())) * _GUARD_MARGIN + hourly
 
+    @property
+    def is_near_ruin(self) -> bool:
+        """True when the guard speaks: the exact test is worth its time at every point, whosever it is."""
+        if self.equity_f < self.alarm_f:
+            return True
+        isolated = (self._markets[symbol] for symbol in self.purses)
+        return any(not market.ruin_below < market.mark < market.ruin_above for market in isolated)
+
     def _guard_purse(self, market: MarketState, position: Position) -> None:
         """The mark beyond which the exact test of an isolated position is worth its time; an hour's funding is allowed for."""
         size, maintenance = market.position_f, float(self.pool_maintenance(position.symbol))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from sim_builders import BTC, DOGE, START_MS, D, ScriptedPath, Venue
+from sim_builders import BTC, DOGE, DOGE_SPEC, START_MS, D, ScriptedPath, Venue, a_spec
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.variants import ExchangeVariants, LiquidationStyle
 
@@ -167,3 +168,22 @@ def test_isolation_survives_a_restart_from_snapshot_and_from_the_command_log() -
 
     assert restored.account() == replayed.account() == venue.exchange.account()
     assert restored.leverage() == replayed.leverage() == {BTC: 10}
+
+
+def test_funding_that_eats_the_purse_of_a_market_standing_still_is_seen_at_the_points_of_the_others() -> None:
+    venue = Venue(
+        ScriptedPath((a_spec(), replace(DOGE_SPEC, funding_base_hourly=D("-0.005")))), deposit_usd=D(10_000),
+        variants=ExchangeVariants(liquidation=LiquidationStyle.FULL),
+    )  # fmt: skip
+    venue.price(80_000.0, seconds=3_601)  # the first hour sets the rate of the next
+    venue.exchange.set_leverage(DOGE, D(10))
+    venue.send("mkt", "sell", "10000", symbol=DOGE)
+    threshold = float(venue.exchange.positions()[0].liquidation_price or 0)
+    venue.price(threshold - 0.0002, market=1, seconds=10)
+    is_there_before = bool(venue.position(DOGE))
+
+    venue.price(80_000.0, seconds=3_000)  # only the other market moves
+
+    assert is_there_before
+    assert venue.position(DOGE) == 0
+    assert venue.exchange.account().margin_equity > 9_800
