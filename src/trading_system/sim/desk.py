@@ -23,6 +23,7 @@ from trading_system.sim.model import (
     EditRequest,
     EditResult,
     HistoryKind,
+    LimitOffset,
     MarketMode,
     OrderEvent,
     OrderRow,
@@ -98,7 +99,7 @@ class Desk:
     def send(self, now_ms: int, request: SendRequest) -> SendResult:
         """Place an order. Never raises for a bad request: the answer's `status` is the refusal word."""
         market = self._markets.get(request.symbol)
-        word = find_word_fault(request, now_ms, accepts_trailing=self._variants.accepts_trailing_stops)
+        word = find_word_fault(request, now_ms, self._variants)
         if word is None and (market is None or not market.is_listed):
             word = "marketInactive"
         if word is None and request.cli_ord_id is not None and self._orders.find(None, request.cli_ord_id) is not None:
@@ -139,7 +140,7 @@ class Desk:
             kind, limit = OrderType.IOC, market.price_of(guard_ticks(side, market.touch, self._limits.market_guard))
         return OrderRow(
             self._tape.new_id(), request.cli_ord_id, request.symbol, kind, side, request.size, _ZERO, limit, stop, signal,
-            request.reduce_only, now_ms, now_ms, self._tape.next_order_seq(), trailing,
+            request.reduce_only, now_ms, now_ms, self._tape.next_order_seq(), trailing, _offset_of(request),
         )  # fmt: skip
 
     def _find_fault(self, market: MarketState, order: OrderRow) -> str | None:
@@ -188,7 +189,7 @@ class Desk:
             self._orders.add(now_ms, order, "new_placed_order_by_user")
             return self._placed(now_ms, order, [PlaceEvent(order, reduced)], reduced)
         plan = self._executor.plan(now_ms, market, order, market.ticks_of(order.limit_price))
-        if plan.hits_own:
+        if plan.hits_own and not self._executor.cancels_makers:
             return self._refuse(now_ms, order, "selfFill")
         if (order.order_type in _IMMEDIATE and not plan.takes) or (order.order_type is OrderType.FOK and plan.size < order.quantity):
             return self._refuse(now_ms, order, "iocWouldNotExecute")
@@ -275,7 +276,7 @@ class Desk:
                 word = "postWouldExecute"
             elif market.mode is MarketMode.ONLINE:
                 plan = self._executor.plan(now_ms, market, new, market.ticks_of(new.limit_price))
-                word = "selfFill" if plan.hits_own else plan.margin_fault
+                word = "selfFill" if plan.hits_own and not self._executor.cancels_makers else plan.margin_fault
             elif self._would_cross(market, new):
                 word = "marketIsPostOnly"
         if word is not None:
@@ -378,6 +379,10 @@ class Desk:
             self._take_out(now_ms, order, reason)
         status = "cancelled" if orders else "noOrdersToCancel"
         return CancelAllResult(status, now_ms, symbol or "all", orders, tuple(CancelEvent(order.order_id, order) for order in orders))
+
+
+def _offset_of(request: SendRequest) -> LimitOffset | None:
+    return None if request.offset_value is None else LimitOffset(request.offset_value, DeviationUnit(request.offset_unit))
 
 
 def _find_trailing_edit_fault(request: EditRequest) -> str | None:

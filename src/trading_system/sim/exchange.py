@@ -27,6 +27,7 @@ from trading_system.sim.model import (
     MarketMode,
     Notice,
     OrderRow,
+    SelfTrade,
     SendRequest,
     SendResult,
     SimEvent,
@@ -52,6 +53,7 @@ class SimExchange(ExchangeViews):
         self._on_commit = on_commit
         self._subscribers: list[Callable[[SimEvent], None]] = []
         self._dead_man_ms: int | None = None
+        self._self_trade = SelfTrade.REJECT_TAKER
         self._is_near_ruin = False
         source.bind(lambda number: int(self._states[number].position_f > 0) - int(self._states[number].position_f < 0))
         if self.config.deposit_usd:
@@ -212,6 +214,16 @@ class SimExchange(ExchangeViews):
         self._commit("set_leverage", {"symbol": symbol, "leverage": text}, accepted=is_accepted)
         return is_accepted
 
+    def set_self_trade(self, strategy: SelfTrade) -> None:
+        """What happens when an order would meet one of our own."""
+        self._self_trade = strategy
+        self._executor.cancels_makers = strategy is not SelfTrade.REJECT_TAKER
+        self._commit("set_self_trade", {"strategy": strategy.value}, accepted=True)
+
+    @property
+    def self_trade(self) -> SelfTrade:
+        return self._self_trade
+
     def set_mode(self, symbol: str, mode: MarketMode) -> None:
         """Change what a market accepts. Orders that crossed meanwhile are matched at the next point after it is online again.
 
@@ -290,6 +302,8 @@ class SimExchange(ExchangeViews):
                     self.announce_maintenance(args["start_ms"], args["downtime_minutes"], args["post_only_minutes"])
                 case "announce_delisting":
                     self.announce_delisting(args["symbol"], args["at_ms"])
+                case "set_self_trade":
+                    self.set_self_trade(SelfTrade(args["strategy"]))
                 case "set_mode":
                     self.set_mode(args["symbol"], MarketMode(args["mode"]))
                 case unknown:
@@ -307,6 +321,7 @@ class SimExchange(ExchangeViews):
             "config": to_json(self.config),
             "now_ms": self.now_ms,
             "dead_man_ms": self._dead_man_ms,
+            "self_trade": self._self_trade.value,
             "source": self._source.snapshot_state(),
             "tape": self._tape.snapshot((lambda row: row) if is_raw else to_json),
             "ledger": self._ledger.snapshot(),
@@ -327,6 +342,8 @@ class SimExchange(ExchangeViews):
         self.now_ms = state["now_ms"]
         self._next_hour = self.now_ms - self.now_ms % HOUR_MS + HOUR_MS
         self._dead_man_ms = state["dead_man_ms"]
+        self._self_trade = SelfTrade(state.get("self_trade", SelfTrade.REJECT_TAKER.value))
+        self._executor.cancels_makers = self._self_trade is not SelfTrade.REJECT_TAKER
         self._tape.restore(state["tape"])
         for symbol, data in state["markets"].items():
             self._markets[symbol].restore(data)

@@ -18,7 +18,7 @@ from trading_system.sim.model import ExecutionEvent, MarketMode, OrderFeed, Orde
 from trading_system.sim.open_orders import OpenOrders
 from trading_system.sim.source import PricePoint
 from trading_system.sim.tape import Tape
-from trading_system.sim.trailing import followed
+from trading_system.sim.trailing import followed, offset_limit
 from trading_system.sim.triggers import has_fired, level_on_the_way
 
 IOC_FAILED: Final = "ioc_order_failed_because_it_would_not_be_executed"
@@ -50,6 +50,8 @@ class Executor:
         self._orders = orders
         self._tape = tape
         self._trigger_guard = trigger_guard
+        self.cancels_makers = False
+        """The account's self-trade strategy: an order of ours that stands in the way of another is cancelled."""
 
     # --- taker side ---
 
@@ -87,6 +89,8 @@ class Executor:
     ) -> tuple[OrderRow, list[ExecutionEvent]]:
         """Book the plan's executions; return the order's last row and the events. The order must not rest meanwhile."""
         events = []
+        if plan.hits_own:
+            self._clear_own(at_ms, market, order)
         fee = self._ledger.fees(at_ms).taker
         for take in plan.takes:
             market.take(order.side.opposite, take.level, take.size)
@@ -96,6 +100,16 @@ class Executor:
         if plan.takes:
             self.shrink_reduce_only(at_ms, market)
         return order, events
+
+    def _clear_own(self, at_ms: int, market: MarketState, order: OrderRow) -> None:
+        """Cancel our own orders that `order` would meet within its limit."""
+        assert order.limit_price is not None
+        limit_ticks = market.ticks_of(order.limit_price)
+        for own in tuple(market.orders.values()):
+            if own.side is order.side or own.is_trigger or own.limit_price is None or own.order_id == order.order_id:
+                continue
+            if is_within(order.side, market.ticks_of(own.limit_price), limit_ticks):
+                self._orders.gone(at_ms, own, OrderState.CANCELLED, "would_execute_self")
 
     # --- a point of the path ---
 
@@ -189,7 +203,9 @@ class Executor:
             if not quantity:
                 self._fail(at_ms, trigger, NOT_REDUCING)
                 return
-        if trigger.limit_price is None:
+        if trigger.limit_offset is not None:
+            limit_ticks, kind = market.ticks_of(offset_limit(trigger, market.spec.tick)), OrderType.LMT
+        elif trigger.limit_price is None:
             limit_ticks = guard_ticks(trigger.side, market.touch, self._trigger_guard)
             kind = OrderType.IOC
         else:
@@ -199,7 +215,7 @@ class Executor:
             self._fail(at_ms, trigger, NO_MARGIN)
             return
         plan = self.plan(at_ms, market, order, limit_ticks)
-        if plan.hits_own:
+        if plan.hits_own and not self.cancels_makers:
             self._fail(at_ms, trigger, "would_execute_self")
             return
         if plan.margin_fault is not None:

@@ -19,6 +19,7 @@ from trading_system.sim.account_rows import PositionRow as PositionRow
 from trading_system.sim.words import DeviationUnit as DeviationUnit
 from trading_system.sim.words import MarketMode as MarketMode
 from trading_system.sim.words import OrderType as OrderType
+from trading_system.sim.words import SelfTrade as SelfTrade
 from trading_system.sim.words import TriggerSignal as TriggerSignal
 
 
@@ -27,6 +28,14 @@ class Trailing:
     """How a trailing stop follows: its stop price stays this far behind the best price of its signal."""
 
     max_deviation: Decimal
+    unit: DeviationUnit
+
+
+@dataclass(frozen=True, slots=True)
+class LimitOffset:
+    """The limit of a trigger, counted from its trigger price when it fires: beyond it in the taker's direction when positive."""
+
+    value: Decimal
     unit: DeviationUnit
 
 
@@ -47,6 +56,10 @@ class SendRequest:
     process_before_ms: int | None = None
     trailing_deviation: Decimal | None = None
     trailing_unit: str | None = None
+    """PERCENT or QUOTE_CURRENCY."""
+    offset_value: Decimal | None = None
+    """Of the limit, from the trigger price."""
+    offset_unit: str | None = None
     """PERCENT or QUOTE_CURRENCY."""
 
 
@@ -95,6 +108,7 @@ class OrderRow:
     seq: int
     """Price-time priority: order of acceptance."""
     trailing: Trailing | None = None
+    limit_offset: LimitOffset | None = None
 
     @property
     def unfilled(self) -> Decimal:

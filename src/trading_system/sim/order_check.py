@@ -10,7 +10,7 @@ from trading_system.domain.orders import Side
 from trading_system.domain.units import is_multiple
 from trading_system.sim.model import MarketMode, OrderRow, OrderType, SendRequest, TriggerSignal
 from trading_system.sim.source import MarketSpec
-from trading_system.sim.trailing import find_trailing_fault
+from trading_system.sim.trailing import find_offset_fault, find_trailing_fault
 from trading_system.sim.variants import ExchangeVariants
 
 CLI_ORD_ID_MAX: Final = 100
@@ -31,6 +31,7 @@ REJECT_REASON: Final = {
     "insufficientAvailableFunds": "INSUFFICIENT_MARGIN",
     "clientOrderIdAlreadyExist": "CLIENT_ORDER_ID_IN_USE",
     "clientOrderIdTooLong": "CLIENT_ORDER_ID_TOO_LONG",
+    "clientOrderIdTooBig": "CLIENT_ORDER_ID_TOO_LONG",
     "maxPositionViolation": "MAX_POSITION_EXCEEDED",
     "postWouldExecute": "POST_WOULD_EXECUTE",
     "iocWouldNotExecute": "IOC_WOULD_NOT_EXECUTE",
@@ -40,21 +41,23 @@ REJECT_REASON: Final = {
 """REJECT event reason of a refusal word; words without one answer with no events."""
 
 
-def find_word_fault(request: SendRequest, now_ms: int, *, accepts_trailing: bool = True) -> str | None:
+def find_word_fault(request: SendRequest, now_ms: int, variants: ExchangeVariants) -> str | None:
     """Faults of the request's own words."""
     if request.process_before_ms is not None and now_ms > request.process_before_ms:
         return "wouldProcessAfterSpecifiedTime"
     kind = SENDABLE.get(request.order_type)
-    if kind is None or (kind is OrderType.TRAILING_STOP and not accepts_trailing):
+    if kind is None or (kind is OrderType.TRAILING_STOP and not variants.accepts_trailing_stops):
         return "invalidOrderType"
     if request.side not in (Side.BUY.value, Side.SELL.value):
         return "invalidSide"
     if request.cli_ord_id is not None and not request.cli_ord_id:
         return "clientOrderIdInvalid"
     if request.cli_ord_id is not None and len(request.cli_ord_id) > CLI_ORD_ID_MAX:
-        return "clientOrderIdTooLong"
+        return variants.long_id_word
     if request.trigger_signal is not None and request.trigger_signal not in {signal.value for signal in TriggerSignal}:
         return "invalidOrderType"
+    if word := find_offset_fault(kind.is_trigger, request.offset_value, request.offset_unit, request.limit_price):
+        return word
     if kind is OrderType.TRAILING_STOP:
         return find_trailing_fault(request.trailing_deviation, request.trailing_unit)
     if (kind.is_trigger and request.stop_price is None) or (kind in _NEEDS_LIMIT and request.limit_price is None):

@@ -27,6 +27,25 @@ def stop_behind(trailing: Trailing, price: Decimal, tick: Decimal, *, fires_belo
     return max(Decimal(1), exact.to_integral_value(ROUND_FLOOR if fires_below else ROUND_CEILING)) * tick
 
 
+def find_offset_fault(kind_is_trigger: bool, value: Decimal | None, unit: str | None, limit: Decimal | None) -> str | None:
+    """The refusal word for a limit price relative to the trigger price, or None."""
+    if value is None and unit is None:
+        return None
+    if value is None or not value.is_finite() or limit is not None or not kind_is_trigger:
+        return "invalidPrice"
+    return None if unit in {known.value for known in DeviationUnit} else "invalidOrderType"
+
+
+def offset_limit(order: OrderRow, tick: Decimal) -> Decimal:
+    """The limit of a trigger that fires now, on the tick grid, rounded towards the passive side; at least one tick."""
+    assert order.limit_offset is not None
+    assert order.stop_price is not None
+    value = order.limit_offset.value
+    distance = value if order.limit_offset.unit is DeviationUnit.QUOTE_CURRENCY else order.stop_price * value / 100
+    exact = (order.stop_price + order.side.sign * distance) / tick
+    return max(Decimal(1), exact.to_integral_value(ROUND_FLOOR if order.side.sign > 0 else ROUND_CEILING)) * tick
+
+
 def followed(order: OrderRow, price: Decimal, tick: Decimal) -> Decimal | None:
     """The better stop price that `price` makes possible, or None while the old one stays."""
     assert order.trailing is not None

@@ -77,6 +77,12 @@ class ExchangeVariants:
     """Some accounts see fee_paid and fee_currency in fills."""
     batch_max: int | None = None
     """Instructions of one batch order; None = no limit."""
+    bids_ascending: bool = False
+    """True: the REST order book lists its bids worst first, as a recorded answer did."""
+    checks_nonces: bool = False
+    """True: a nonce that was used, or lies far below the highest one, is refused."""
+    long_id_word: str = "clientOrderIdTooLong"
+    """The refusal of a client id over 100 characters: clientOrderIdTooLong or clientOrderIdTooBig."""
     maintenance_status: int = 503
     """HTTP status of private answers during maintenance: 503, or 200 with the error in the body."""
 
@@ -87,5 +93,7 @@ class ExchangeVariants:
             raise ValueError("liquidation_fee must not be negative and price_collar must be positive")
         if self.mark_average_ms < 1 or not 0 <= self.maker_protection_ms <= 100:
             raise ValueError("mark_average_ms must be at least 1 and maker_protection_ms 0 to 100")
+        if self.long_id_word not in ("clientOrderIdTooLong", "clientOrderIdTooBig"):
+            raise ValueError(f"long_id_word is clientOrderIdTooLong or clientOrderIdTooBig, not {self.long_id_word!r}")
         if self.stop_word not in ("stp", "stop") or self.maintenance_status not in (200, 503):
             raise ValueError("stop_word is stp or stop, maintenance_status 200 or 503")

@@ -57,6 +57,15 @@ class TriggerSignal(Enum):
     LAST = "last"
 
 
+class SelfTrade(Enum):
+    """What happens when an order would meet one of our own."""
+
+    REJECT_TAKER = "REJECT_TAKER"
+    CANCEL_MAKER_SELF = "CANCEL_MAKER_SELF"
+    CANCEL_MAKER_CHILD = "CANCEL_MAKER_CHILD"
+    CANCEL_MAKER_ANY = "CANCEL_MAKER_ANY"
+
+
 class DeviationUnit(Enum):
     """What a trailing stop's distance is counted in."""
 

@@ -172,3 +172,50 @@ def test_a_settlement_shows_in_fills_log_and_instruments() -> None:
     assert client.get("openpositions")["openPositions"] == []
     assert client.get("notifications")["notifications"][0]["type"] == "settlement"
     assert (row["isExpired"], row["tradeable"]) == (True, False)
+
+
+def test_the_order_book_may_list_its_bids_worst_first() -> None:
+    usual, other = (Client(bids_ascending=way).get("orderbook", symbol=BTC)["orderBook"] for way in (False, True))
+
+    assert usual["bids"] == other["bids"][::-1]
+    assert usual["bids"][0][0] > usual["bids"][1][0]
+    assert usual["asks"] == other["asks"]
+
+
+def test_a_client_id_that_is_too_long_has_either_word() -> None:
+    order = {"orderType": "lmt", "symbol": BTC, "side": "buy", "size": "0.01", "limitPrice": "70000", "cliOrdId": "x" * 101}
+    words = [Client(long_id_word=word).send(**order)["sendStatus"]["status"] for word in ("clientOrderIdTooLong", "clientOrderIdTooBig")]
+
+    assert words == ["clientOrderIdTooLong", "clientOrderIdTooBig"]
+
+
+def test_nonces_are_judged_only_where_they_are_to_be() -> None:
+    def errors(*, is_strict: bool) -> list[str | None]:
+        client = Client(checks_nonces=is_strict)
+        path, found = V3 + "openorders", []
+        for nonce in ("20000", "19990", "20000", "20001", "9000", ""):
+            authent = sign_request(KEYS.secret_bytes, "", nonce, path)
+            answer = client.api.answer(ApiRequest("GET", path, "", "", KEYS.key, authent, nonce), 0.0)
+            found.append(msgspec.json.decode(answer.body).get("error"))
+        return found
+
+    assert errors(is_strict=True) == [None, None, "nonceDuplicate", None, "nonceBelowThreshold", None]
+    assert errors(is_strict=False) == [None] * 6
+
+
+def test_the_self_trade_strategy_and_a_relative_limit_survive_a_snapshot_and_the_command_log() -> None:
+    client = Client()
+    records: list[Any] = []
+    client.exchange._on_commit = records.append
+    client.ask("PUT", "self-trade-strategy", strategy="CANCEL_MAKER_ANY")
+    client.buy("0.02")
+    client.send(**STOP, limitPriceOffsetValue="1", limitPriceOffsetUnit="PERCENT")
+    restored, replayed = Client().exchange, Client().exchange
+    restored.restore_state(msgspec.json.decode(msgspec.json.encode(client.exchange.snapshot_state())))
+    for record in records:
+        replayed.apply_commit(record)
+
+    for other in (restored, replayed):
+        assert other.self_trade is client.exchange.self_trade
+        assert other.open_orders() == client.exchange.open_orders()
+    assert restored.open_orders()[0].limit_offset is not None

@@ -13,6 +13,7 @@ import hmac
 import secrets
 import uuid
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,6 +53,31 @@ def is_authentic(credentials: Credentials, *, key: str, authent: str, nonce: str
         return False
     expected = sign_request(credentials.secret_bytes, post_data, nonce, url_path)
     return hmac.compare_digest(authent.encode(), expected.encode())
+
+
+class Nonces:
+    """Which nonces were used. Some disorder is tolerated; requests without one are not judged."""
+
+    TOLERANCE: Final = 10_000
+    """How far below the highest a nonce may lie: milliseconds, when clients count so."""
+
+    def __init__(self) -> None:
+        self._used: set[int] = set()
+        self._highest = 0
+
+    def find_fault(self, text: str) -> str | None:
+        """The venue's word for a nonce that cannot be, or None; then it is used."""
+        if not text:
+            return None
+        if not text.isdecimal() or (nonce := int(text)) < self._highest - self.TOLERANCE:
+            return "nonceBelowThreshold"
+        if nonce in self._used:
+            return "nonceDuplicate"
+        self._highest = max(self._highest, nonce)
+        self._used.add(nonce)
+        if len(self._used) > self.TOLERANCE:
+            self._used = {used for used in self._used if used >= self._highest - self.TOLERANCE}
+        return None
 
 
 def sign_challenge(secret: bytes, challenge: str) -> str:

@@ -18,6 +18,7 @@ class Answer:
     status: int
     payload: Any
     """An object; a few chart listings answer a bare list."""
+    content_type: str = "application/json"
 
     @property
     def body(self) -> bytes:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
 from trading_system.domain.orders import Side
 from trading_system.sim.kraken_server.desk import Desk, uid_of
 from trading_system.sim.kraken_server.encoding import iso
@@ -19,8 +21,14 @@ from trading_system.sim.kraken_server.rows_account import log_row
 from trading_system.sim.model import HistoryKind, HistoryRow, LogEntry, OrderRow, OrderType, SimFill, TradeRow, TriggerSignal
 
 PAGE_MAX: Final = 1000
+PRICE_SPAN_S: Final = 86_400
+"""How far back mark price events reach."""
 LOG_COUNT_DEFAULT: Final = 500
 LOG_COUNT_MAX: Final = 100_000
+LOG_COLUMNS: Final = (
+    "booking_uid", "date", "asset", "contract", "info", "margin_account", "old_balance", "new_balance", "trade_price", "mark_price",
+    "realized_pnl", "fee", "funding_rate", "realized_funding", "collateral", "execution", "liquidation_fee",
+)  # fmt: skip
 
 _ORDER_TYPES: Final = {
     OrderType.LMT: "Limit",
@@ -82,6 +90,39 @@ def market_executions(desk: Desk, params: Params) -> Payload:
     )
 
 
+def market_orders(desk: Desk, params: Params) -> Payload:
+    """Public order events of one market: our own, without a name on them. What others place is not known one by one."""
+    symbol = known_market(desk, params)
+    rows = [_history_element(desk, row) for row in desk.exchange.order_history() if row.order.symbol == symbol]
+    return _paged(desk, params, [_nameless(row) for row in rows], is_private=False)
+
+
+def market_prices(desk: Desk, params: Params) -> Payload:
+    """Mark price events of one market: one per minute, at its close."""
+    symbol = known_market(desk, params)
+    now_s = desk.now_ms // 1000
+    bars = desk.exchange.candles(symbol, "mark", "1m", now_s - PRICE_SPAN_S, now_s)
+    elements = [
+        {
+            "uid": uid_of(symbol, bar.open_ms),
+            "timestamp": min(bar.open_ms + 60_000, desk.now_ms),
+            "event": {"MarkPriceChanged": {"price": repr(bar.close)}},
+        }
+        for bar in bars
+    ]
+    return _paged(desk, params, elements, is_private=False)
+
+
+def _nameless(element: dict[str, Any]) -> dict[str, Any]:
+    """The element without accounts and client ids."""
+    (kind, body), *_ = element["event"].items()
+    event = {
+        name: {key: text for key, text in value.items() if key not in ("accountUid", "clientId")} if isinstance(value, dict) else value
+        for name, value in body.items()
+    }
+    return element | {"event": {kind: event}}
+
+
 def log_count(params: Params) -> int:
     """How many rows an account-log request asks for; decides its price."""
     return min(params.integer("count", least=1) or LOG_COUNT_DEFAULT, LOG_COUNT_MAX)
@@ -111,6 +152,14 @@ def account_log(desk: Desk, params: Params) -> Payload:
             if len(rows) == log_count(params):
                 break
     return {"accountUid": desk.account_uid, "logs": rows}
+
+
+def account_log_csv(desk: Desk, params: Params) -> msgspec.Raw:
+    """The whole account log as comma-separated text, newest first, a header line first."""
+    rows = account_log(desk, Params([("count", str(LOG_COUNT_MAX)), ("sort", params.text("sort") or "desc")]))["logs"]
+    names = list(LOG_COLUMNS)
+    lines = [",".join(names), *(",".join("" if row[name] is None else str(row[name]) for name in names) for row in rows)]
+    return msgspec.Raw(("\n".join(lines) + "\n").encode())
 
 
 def _is_ascending(params: Params) -> bool:

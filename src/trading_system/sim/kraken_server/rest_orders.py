@@ -143,6 +143,8 @@ def _send(desk: Desk, params: Params) -> SendResult:
             process_before_ms=desk.deadline_ms(params.time_ms("processBefore")),
             trailing_deviation=params.number("trailingStopMaxDeviation"),
             trailing_unit=params.text("trailingStopDeviationUnit"),
+            offset_value=params.number("limitPriceOffsetValue"),
+            offset_unit=params.text("limitPriceOffsetUnit"),
         )
     )
 

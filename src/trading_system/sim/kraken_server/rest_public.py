@@ -70,7 +70,8 @@ def ticker(desk: Desk, params: Params) -> Payload:
 def orderbook(desk: Desk, params: Params) -> Payload:
     """The whole book, best first on both sides."""
     book = desk.exchange.book(known_market(desk, params))
-    return {"orderBook": {"bids": book.bids, "asks": book.asks}}
+    bids = book.bids[::-1] if desk.exchange.config.variants.bids_ascending else book.bids
+    return {"orderBook": {"bids": bids, "asks": book.asks}}
 
 
 def history(desk: Desk, params: Params) -> Payload:

@@ -57,7 +57,7 @@ class RestShell:
         fault = self._faults.take(api_request.path)
         if fault is None:
             answer = self._done(api_request)
-            return _response(RawAnswer(answer.status, answer.body))
+            return _response(RawAnswer(answer.status, answer.body, answer.content_type))
         return await self._struck(request, api_request, fault)
 
     def _done(self, api_request: ApiRequest) -> Answer:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from trading_system.sim.kraken_server import charts, history, rest_margin, rest_orders, rest_private, rest_public
-from trading_system.sim.kraken_server.auth import Credentials, is_authentic
+from trading_system.sim.kraken_server import charts, history, rest_account, rest_margin, rest_orders, rest_private, rest_public
+from trading_system.sim.kraken_server.auth import Credentials, Nonces, is_authentic
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.envelope import Answer, RequestRefused, failure, not_found, success
 from trading_system.sim.kraken_server.params import Params
@@ -39,6 +39,7 @@ class Route:
     pool: Pool = Pool.PUBLIC
     cost: Cost = lambda _params: 0
     is_enveloped: bool = True
+    content_type: str = "application/json"
 
 
 def _public(endpoint: Endpoint) -> Route:
@@ -56,6 +57,8 @@ def _private(endpoint: Endpoint, points: int) -> Route:
 def _history(endpoint: Endpoint, cost: Cost = lambda _params: 1) -> Route:
     return Route(endpoint, Pool.HISTORY, cost, is_enveloped=False)
 
+
+_CSV: Final = Route(history.account_log_csv, Pool.HISTORY, lambda _params: 6, is_enveloped=False, content_type="text/csv")
 
 ROUTES: Final[Mapping[tuple[str, str], Route]] = {
     ("GET", _V3 + "instruments"): _public(rest_public.instruments),
@@ -83,6 +86,14 @@ ROUTES: Final[Mapping[tuple[str, str], Route]] = {
     ("PUT", _V3 + "pnlpreferences"): _private(rest_private.put_pnl_preference, 10),
     ("GET", _V3 + "initialmargin"): _private(rest_margin.order_margin, 2),
     ("GET", _V3 + "initialmargin/maxordersize"): _private(rest_margin.max_order_size, 2),
+    ("GET", _V3 + "unwindqueue"): _private(rest_account.unwind_queue, 200),
+    ("GET", _V3 + "subaccounts"): _private(rest_account.subaccounts, 2),
+    ("GET", _V3 + "self-trade-strategy"): _private(rest_account.self_trade_strategy, 2),
+    ("PUT", _V3 + "self-trade-strategy"): _private(rest_account.put_self_trade_strategy, 2),
+    ("POST", _V3 + "transfer"): _private(rest_account.transfer, 10),
+    ("POST", _V3 + "transfer/subaccount"): _private(rest_account.transfer_subaccount, 10),
+    ("POST", _V3 + "withdrawal"): _private(rest_account.withdraw, 100),
+    ("POST", _V3 + "withdrawaltospotwallet"): _private(rest_account.withdraw, 100),
     ("POST", _V3 + "sendorder"): _private(rest_orders.send_order, 10),
     ("POST", _V3 + "editorder"): _private(rest_orders.edit_order, 10),
     ("POST", _V3 + "cancelorder"): _private(rest_orders.cancel_order, 10),
@@ -98,6 +109,8 @@ ROUTES: Final[Mapping[tuple[str, str], Route]] = {
     ("GET", "/api/history/v3/positions"): _history(history.position_events),
     ("GET", "/api/history/v3/account-log"): _history(history.account_log, lambda params: account_log_tokens(history.log_count(params))),
     ("GET", "/api/history/v2/account-log"): _history(history.account_log, lambda params: account_log_tokens(history.log_count(params))),
+    ("GET", "/api/history/v2/accountlogcsv"): _CSV,
+    ("GET", "/api/history/v3/accountlogcsv"): _CSV,
 }
 
 PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Route], ...]] = (
@@ -107,6 +120,8 @@ PATTERNS: Final[tuple[tuple[str, re.Pattern[str], Route], ...]] = (
     ("GET", re.compile(re.escape(_V3) + r"tickers/(?P<symbol>[^/]+)"), _public(rest_public.ticker)),
     ("GET", re.compile(re.escape(_V3) + r"instruments/(?P<symbol>[^/]+)/status"), _public(rest_public.instrument_status)),
     ("GET", re.compile(r"/api/history/v[23]/market/(?P<symbol>[^/]+)/executions"), _bare(history.market_executions)),
+    ("GET", re.compile(r"/api/history/v[23]/market/(?P<symbol>[^/]+)/orders"), _bare(history.market_orders)),
+    ("GET", re.compile(r"/api/history/v[23]/market/(?P<symbol>[^/]+)/price"), _bare(history.market_prices)),
 )
 
 
@@ -129,6 +144,7 @@ class Api:
         self._desk = desk
         self._credentials = credentials
         self._budget = budget
+        self._nonces = Nonces()
 
     def answer(self, request: ApiRequest, now_s: float) -> Answer:
         """Answer one request; `now_s` is process time, for the rate budget."""
@@ -139,6 +155,10 @@ class Api:
         route, path_values = found
         if route.pool is not Pool.PUBLIC and not self._is_authentic(request):
             return failure("authenticationError", now_ms)
+        if route.pool is not Pool.PUBLIC and self._desk.exchange.config.variants.checks_nonces:
+            fault = self._nonces.find_fault(request.nonce)
+            if fault is not None:
+                return failure(fault, now_ms)
         if route.pool is not Pool.PUBLIC and self._desk.exchange.is_down:
             return replace(failure("Unavailable", now_ms), status=self._desk.exchange.config.variants.maintenance_status)
         try:
@@ -148,7 +168,7 @@ class Api:
             payload = route.endpoint(self._desk, params)
         except RequestRefused as refused:
             return refused.answer(now_ms)
-        return success(payload, now_ms) if route.is_enveloped else Answer(200, payload)
+        return success(payload, now_ms) if route.is_enveloped else Answer(200, payload, route.content_type)
 
     def _is_authentic(self, request: ApiRequest) -> bool:
         return is_authentic(

@@ -49,7 +49,7 @@ def trigger_body(order: OrderRow) -> dict[str, Any]:
     return {
         "uid": order.order_id,
         "clientId": order.cli_ord_id,
-        "type": "ioc" if order.limit_price is None else "lmt",
+        "type": "ioc" if order.limit_price is None and order.limit_offset is None else "lmt",
         "symbol": order.symbol,
         "side": order.side.value,
         "quantity": order.unfilled,
@@ -113,6 +113,8 @@ def open_order_row(order: OrderRow, stop_word: str = OrderType.STP.value) -> dic
         row |= {"stopPrice": order.stop_price, "triggerSignal": (order.trigger_signal or TriggerSignal.LAST).value}
     if order.trailing is not None:
         row |= {"trailingStopMaxDeviation": order.trailing.max_deviation, "trailingStopDeviationUnit": order.trailing.unit.value}
+    if order.limit_offset is not None:
+        row |= {"limitPriceOffsetValue": order.limit_offset.value, "limitPriceOffsetUnit": order.limit_offset.unit.value}
     return row | {
         "unfilledSize": order.unfilled,
         "filledSize": order.filled,
