@@ -143,6 +143,8 @@ class Read:
     fails: bool = False
     hides: bool = False
     lag_s: float = 0
+    slow_s: float = 0
+    """It is answered so many seconds later, with the facts of then."""
     status_word: str | None = None
     """orders: every one is listed with this word."""
     status_says: OrderLife | None = None
@@ -355,6 +357,9 @@ class Wire:
             if rule.what in (what, "all") and rule.from_s <= self.now_s <= rule.to_s:
                 if rule.fails:
                     raise ReadFailed(f"{what}: no list in the answer")
+                if rule.slow_s:
+                    await self.clock.sleep(rule.slow_s)
+                    self._catch_up()
                 return rule
         return None
 

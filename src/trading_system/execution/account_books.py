@@ -5,7 +5,7 @@ One look, one call of `absorb`. It asks the venue for nothing but the status of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -14,7 +14,7 @@ from trading_system.domain import events as ev
 from trading_system.domain.account import AccountFlow, FeedEvent, FeedFill, FeedOrder, FeedPositions, FeedReset, FlowKind
 from trading_system.domain.actions import CancelOrder
 from trading_system.domain.errors import InvariantViolation, ReadFailed
-from trading_system.domain.orders import Fill, FillId, OpenOrder, OrderStatus, PositionId
+from trading_system.domain.orders import ClientOrderId, Fill, FillId, OpenOrder, OrderStatus, PositionId
 from trading_system.domain.positions import OrderState
 from trading_system.domain.protocols import Account, Clock
 from trading_system.domain.symbols import Symbol
@@ -124,12 +124,20 @@ class AccountBooks:
                 return position_id
         return None
 
-    async def absorb(self, reads: VenueReads, facts: Mapping[Symbol, MarketFacts]) -> BooksReport:
-        """Book one look at the account. Failed parts of it conclude nothing; looks that arrive out of order only bring fills."""
+    async def absorb(
+        self, reads: VenueReads, facts: Mapping[Symbol, MarketFacts], before_waiting: Callable[[], Awaitable[None]] | None = None
+    ) -> BooksReport:
+        """Book one look at the account. Failed parts of it conclude nothing; looks that arrive out of order only bring fills.
+
+        before_waiting: awaited once the fills are booked, if orders have to be looked up: that may take as long as a slow answer.
+        """
         known_fees = len(self._journal.state.fees_missing)
         fills = self.book_fills(reads.fills or ())
         fees = max(0, known_fees - len(self._journal.state.fees_missing))
-        statuses = await self._look_up(reads)
+        ids = orders_to_look_up(self._journal.state, reads)
+        if ids and before_waiting is not None:
+            await before_waiting()
+        statuses = await self._look_up(ids)
         if reads.started_s < self._newest_look_s:
             return BooksReport(fills, fees)
         self._newest_look_s = reads.started_s
@@ -145,8 +153,7 @@ class AccountBooks:
             events += [change for change in changes if self._record(change, refused)]
         return BooksReport(fills, fees, tuple(events), reconciliation.findings, tuple(actions), resolution.doubles, tuple(refused))
 
-    async def _look_up(self, reads: VenueReads) -> tuple[OrderStatus, ...] | None:
-        ids = orders_to_look_up(self._journal.state, reads)
+    async def _look_up(self, ids: tuple[ClientOrderId, ...]) -> tuple[OrderStatus, ...] | None:
         if not ids:
             return ()
         try:

@@ -5,6 +5,7 @@ Called by the tick and by the protection loop alike; looks may overlap, and an o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,6 +16,7 @@ from trading_system.domain.errors import ReadFailed
 from trading_system.domain.orders import ClientOrderId, OpenOrder
 from trading_system.domain.protocols import Account, Clock
 from trading_system.domain.symbols import Symbol
+from trading_system.domain.units import Qty
 from trading_system.execution.account_books import AccountBooks, BooksReport
 from trading_system.execution.execution_gateway import ExecutionGateway
 from trading_system.execution.protection import NakedAlarm, NakedMeter, measure_naked
@@ -58,6 +60,10 @@ class SyncHost(Protocol):
     @property
     def fills_overlap(self) -> timedelta: ...
 
+    async def protect(self) -> None:
+        """Plan and act for every position."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
@@ -71,21 +77,24 @@ class SyncReport:
 async def sync_account(host: SyncHost, *, with_snapshot: bool) -> SyncReport:
     """Look, book, reconcile; cancel leftovers of ours. Failed reads conclude nothing and are named in the report."""
     reads = await read_private(host, fills_since=fills_since(host), with_snapshot=with_snapshot)
-    host.account_view.take(reads)
-    if reads.positions is not None:
+    is_newest = host.account_view.take(reads)
+    if is_newest and reads.positions is not None:
         held = {position.symbol: position.qty for position in reads.positions}
         known = host.desk.holding.listed if host.desk.holding is not None else frozenset()
         listed = known if reads.open_orders is None else client_ids(reads.open_orders)
         host.desk.holding = VenueHolding(held, reads.started_s, listed)
     facts = market_facts(host, reads)
-    booked = await host.books.absorb(reads, facts)
-    for action in booked.actions:
-        await host.gateway.perform(action)
     alarms: tuple[NakedAlarm, ...] = ()
-    if reads.positions is not None and reads.open_orders is not None:
+    naked: Mapping[Symbol, Qty] = {}
+    if is_newest and reads.positions is not None and reads.open_orders is not None:
         naked = measure_naked(reads.positions, reads.open_orders, _where_stops_can_fire(host, facts))
         alarms = host.naked_meter.observe(naked, host.clock.monotonic())
-    flows, failure = await _sync_flows(host)
+    # what the venue lists without cover does not wait until the fate of other orders was looked up
+    booked = await host.books.absorb(reads, facts, host.protect if naked else None)
+    for action in booked.actions:
+        await host.gateway.perform(action)
+    # the account log waits for the tick: a slow page of it must not come between a look and the acts
+    flows, failure = await _sync_flows(host) if with_snapshot else ((), None)
     return SyncReport(reads, booked, alarms, flows, failure)
 
 
@@ -127,7 +136,7 @@ async def _sync_flows(host: SyncHost) -> tuple[tuple[AccountFlow, ...], str | No
     if view.flows_read_s is not None and now_s - view.flows_read_s < FLOWS_EVERY_S:
         return (), None
     began = host.clock.now()
-    since = (view.flows_read_at or began) - host.fills_overlap
+    since = (view.flows_read_at or _flows_unread_from(host, began)) - host.fills_overlap
     view.flows_read_s = now_s
     try:
         read = await host.account.flows(since)
@@ -137,3 +146,16 @@ async def _sync_flows(host: SyncHost) -> tuple[tuple[AccountFlow, ...], str | No
     booked = host.books.book_flows(read)
     host.losses.note_flows(booked)
     return booked, None
+
+
+def _flows_unread_from(host: SyncHost, now: datetime) -> datetime:
+    """From where a new process reads the account log: its last durable row, else the first position, else now.
+
+    The process before it may have died with rows read and not yet durable, or with the log unreadable for its last hour: what the
+    journal holds is all that is sure to be booked.
+    """
+    state = host.positions.state
+    if state.flows:
+        return min(now, max(state.flows.values()))
+    first = next(iter(state.positions.values()), None)
+    return now if first is None else min(now, first.plan.planned_at)

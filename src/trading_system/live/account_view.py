@@ -22,16 +22,21 @@ class AccountView:
         """Market time at which the newest complete look began."""
         self.flows_read_s: float | None = None
         self.flows_read_at: datetime | None = None
-        self._snapshot_s = 0.0
+        self._snapshot_s = float("-inf")
+        self._newest_s = float("-inf")
 
-    def take(self, reads: PrivateReads) -> None:
-        """Adopt what was read."""
+    def take(self, reads: PrivateReads) -> bool:
+        """Adopt what was read; False when a look that began later was taken already, and this one says nothing about now."""
+        if reads.started_s < self._newest_s:
+            return False
+        self._newest_s = reads.started_s
         self.reads = reads
         if reads.is_complete:
             self.last_complete_at = reads.at
         if reads.snapshot is not None:
             self.snapshot = reads.snapshot
             self._snapshot_s = reads.started_s
+        return True
 
     def is_fresh(self, now_s: float, age_max_s: float = SNAPSHOT_AGE_MAX_S) -> bool:
         """True while the wallet reading is young enough to decide on."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
 
 from trading_system.domain.protocols import Clock, PrivateFeed
 from trading_system.execution.account_books import AccountBooks
+
+LOOKS_MAX: Final = 4
+"""Looks that may be under way at once: one every poll, each answered within its reads' deadlines or given up."""
 
 
 class LoopHost(Protocol):
@@ -35,6 +38,8 @@ class ProtectionLoop:
         self._poll_s = poll_s
         self._wake = asyncio.Event()
         self._look_due = True
+        self._looking = 0
+        """Looks under way."""
         self.progress_s: float | None = None
         self.rounds = 0
 
@@ -53,7 +58,20 @@ class ProtectionLoop:
                 self._wake.set()
 
     async def run(self, host: LoopHost) -> None:
-        """Act on every wake-up; look at the account when asked to, and at least every poll."""
+        """Act on every wake-up; look at the account when asked to, and at least every poll.
+
+        A look that is slow to be answered holds up neither the next look nor the acts: a stop that vanished just after a slow
+        look began is seen by the one after it. Raises what a look raised.
+        """
+        self._looking = 0
+        try:
+            async with asyncio.TaskGroup() as looks:
+                await self._rounds(host, looks)
+        except BaseExceptionGroup as group:
+            # one cause is told as itself: the others are the cancellations that followed
+            raise group.exceptions[0] from None
+
+    async def _rounds(self, host: LoopHost, looks: asyncio.TaskGroup) -> None:
         while True:
             try:
                 async with asyncio.timeout(self._poll_s):
@@ -63,9 +81,16 @@ class ProtectionLoop:
             self._wake.clear()
             # protection first: what a fill needs is known from the fill, before anything is read
             await host.protect()
-            if self._look_due:
+            if self._look_due and self._looking < LOOKS_MAX:
                 self._look_due = False
-                await host.look()
-                await host.protect()
+                self._looking += 1
+                looks.create_task(self._look(host), name="look at the account")
             self.progress_s = host.clock.monotonic()
             self.rounds += 1
+
+    async def _look(self, host: LoopHost) -> None:
+        try:
+            await host.look()
+            await host.protect()
+        finally:
+            self._looking -= 1

@@ -244,13 +244,13 @@ def _close_what_the_books_do_not_know() -> ExitStack:
     """A stale registry at start: real positions are "orphans", and flattened."""
     honest = AccountBooks.absorb
 
-    async def absorb(self: AccountBooks, reads: Any, facts: Any) -> Any:
+    async def absorb(self: AccountBooks, reads: Any, facts: Any, *rest: Any) -> Any:
         orders: Any = self._account
         for venue in reads.positions or ():
             if venue.symbol not in self._journal.state.active_by_symbol:
                 key = ClientOrderId(f"ts-{venue.symbol.partition('/')[0]}-A20260101000000-cl-1")
                 await orders.submit(ExitOrder(key, venue.symbol, venue.direction.exit_side, venue.qty, None))
-        return await honest(self, reads, facts)
+        return await honest(self, reads, facts, *rest)
 
     return _swap(AccountBooks, "absorb", absorb)
 
