@@ -156,8 +156,25 @@ def _position(row: Row, note: Callable[[str], None]) -> VenuePosition | None:
 
 
 def parse_open_orders(payload: object) -> Parsed[OpenOrder]:
-    """GET openorders, triggers and foreign orders included. Triggers come without limitPrice and often without sizes."""
-    return parse_each(list_in(payload, "openOrders"), "openOrders", _open_order)
+    """GET openorders, triggers and foreign orders included. Triggers come without limitPrice and often without sizes.
+
+    A row that cannot be read and may be a trigger fails the whole read: leaving it out would say "no stop" about a resting one.
+    """
+    rows = list_in(payload, "openOrders")
+    unreadable: list[str] = []
+
+    def one(row: Row, note: Callable[[str], None]) -> OpenOrder | None:
+        try:
+            return _open_order(row, note)
+        except WireError as error:
+            if _ORDER_KINDS.get(optional_text(row, "orderType") or "") is not OrderKind.LIMIT:
+                unreadable.append(str(error))
+            raise
+
+    parsed = parse_each(rows, "openOrders", one)
+    if unreadable or not all(isinstance(row, Mapping) for row in rows):
+        raise ReadFailed(f"an open order that may be a stop cannot be read: {unreadable[0] if unreadable else 'it is no object'}")
+    return parsed
 
 
 def _open_order(row: Row, note: Callable[[str], None]) -> OpenOrder | None:
