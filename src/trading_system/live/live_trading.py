@@ -55,6 +55,8 @@ class LiveTrading(Components):
         self._clustered_on: datetime | None = None
         self._judged_failures = 0
         """Refusals of the journal's medium that the invariants have seen."""
+        self._wallet_cycle = 0
+        """The cycle that read the wallet last: entries are sized on a reading of their own cycle only."""
 
     # --- the tick ---------------------------------------------------------------------------------------------------
 
@@ -115,6 +117,8 @@ class LiveTrading(Components):
         self.venue_health.note_latency(report.reads.finished_s - report.reads.started_s)
         for _ in report.reads.failures:
             self.venue_health.note_error()
+        if report.reads.snapshot is not None:
+            self._wallet_cycle = self.cycle
         for alarm in report.alarms:
             if alarm.stage is NakedStage.PERSISTENT:
                 reason = f"{alarm.symbol}: {alarm.qty} without a stop for {alarm.naked_s:.0f} s"
@@ -194,8 +198,13 @@ class LiveTrading(Components):
         self._tell.scanned(scan)
         self._recluster()
         candidates = self._candidates(scan)
-        facts = self._facts()
-        if facts is None or not candidates:
+        if not candidates:
+            return
+        doubt = self._wallet_doubt()
+        facts = self._facts() if doubt is None else None
+        if facts is None:
+            self._waiting = candidates
+            self._tell.waiting(len(candidates), doubt or "the account is not known freshly enough")
             return
         outcome = await run_auction(self, facts, candidates)
         self._waiting = outcome.waiting
@@ -223,6 +232,17 @@ class LiveTrading(Components):
         lifetime = timedelta(milliseconds=Timeframe.M15.ms)
         still = (c for c in self._waiting if c.symbol not in fresh and self.clock.now() - c.intent.created_at < lifetime)
         return (*made.candidates, *still)
+
+    def _wallet_doubt(self) -> str | None:
+        """Why nothing may be sized on what is known of the wallet; None = it may."""
+        if self._wallet_cycle != self.cycle:
+            return "the wallet could not be read in this cycle"
+        standing = self.losses.standing
+        if standing is None:
+            return "no usable reading of the equity yet"
+        if standing.is_step_pending:
+            return "the balance moved and what moved it is not booked yet"
+        return None
 
     def _facts(self) -> Facts | None:
         """None when the account is not known freshly enough to size anything."""

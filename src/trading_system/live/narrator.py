@@ -106,6 +106,10 @@ class Narrator:
             "DATA_UNAVAILABLE", f"Only {found.ready} of {found.universe} markets have bars, {found.ready_min} needed: no entries"
         )
 
+    def waiting(self, candidates: int, why: str) -> None:
+        """There are candidates, and nothing to size them on."""
+        self._log.warning(ev.ENTRIES_WAIT, candidates=candidates, why=why)
+
     # --- decisions --------------------------------------------------------------------------------------------------
 
     def scanned(self, report: ScanReport) -> None:

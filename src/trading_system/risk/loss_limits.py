@@ -119,6 +119,7 @@ def standing_of(state: LossState, portfolio_value: Decimal, limits: LossLimits) 
         is_drawdown_halted=state.is_drawdown_halted,
         is_high_water_implausible=state.is_high_water_implausible,
         has_unexplained_step=state.is_step_reported,
+        is_step_pending=state.step != 0,
     )
 
 

@@ -124,6 +124,8 @@ class LossStanding:
     is_drawdown_halted: bool = False
     is_high_water_implausible: bool = False
     has_unexplained_step: bool = False
+    is_step_pending: bool = False
+    """The balance has just moved by more than what was booked; what it was is not known yet."""
 
 
 def encode_loss_state(state: LossState) -> str:
