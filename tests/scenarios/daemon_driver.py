@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raw_venue import AdapterVenue, Front, a_control
 from scenario_ending import Ending
 from scenario_parts import START_MS, Alarms, D, Notebook, Path15m, Scenario, ScriptedStrategy
 from scripted_wire import Past, Wire, counted
@@ -28,8 +29,9 @@ from trading_system.domain.units import from_ms
 from trading_system.execution.codec import decode_event
 from trading_system.execution.journal import Journal
 from trading_system.execution.journal_memory import DiskModel
-from trading_system.live.venue_control import InProcessControl
+from trading_system.live.venue_control import InProcessControl, VenueControl
 from trading_system.sim.exchange import ExchangeConfig
+from trading_system.sim.ports import SimVenue
 from trading_system.torture.check_books import check_fold
 from trading_system.torture.check_modes import ModeSeen
 from trading_system.torture.checker import Journaled
@@ -90,9 +92,10 @@ class World:
         self.data_dir = data_dir
         self.clock = LoopClock(loop, from_ms(START_MS))
         self.records: list[VenueRecord] = []
-        config = ExchangeConfig(deposit_usd=D(scenario.deposit))
+        config = ExchangeConfig(deposit_usd=D(scenario.deposit), variants=scenario.variants)
         self.exchange = WatchedExchange(Path15m(scenario), config, self._on_venue)
         self.past = Past(self.exchange)
+        self.front = None if scenario.raw is None else Front(self.exchange, self.clock, scenario.raw)
         self.exchange.subscribe(self.past.on_event)
         steps = {symbol: self.exchange.spec(symbol).size_step for symbol in self.exchange.symbols()}
         self.checkers = Checkers(self.exchange.watch, self, steps, lambda symbol: None)
@@ -131,7 +134,7 @@ class World:
         return None
 
     def _is_disturbed(self) -> bool:
-        return self.life is None or self.life.wire.disturbs()
+        return self.life is None or self.life.wire.disturbs() or (self.front is not None and self.front.disturbs())
 
     def _on_venue(self, record: VenueRecord) -> None:
         self.records.append(record)
@@ -188,8 +191,18 @@ class World:
         journal.begin_session(SessionStarted(self.clock.now(), "paper", "sim", "scenario", "", "", 0))
         supervisor = Supervisor(self.clock, self.log, lambda name, error: live.note_task_death(name, error))
         scenario = self._scenario
+        control, venue = self._edge()
         wire = Wire(
-            self.exchange, self.clock, mortal, self._rules, scenario.reads, scenario.feed_mute, scenario.feed_edit, self.past, self._later
+            self.exchange,
+            self.clock,
+            mortal,
+            self._rules,
+            scenario.reads,
+            scenario.feed_mute,
+            scenario.feed_edit,
+            self.past,
+            self._later,
+            venue,
         )
         ports = Ports(
             clock=self.clock,
@@ -198,7 +211,7 @@ class World:
             account=wire,
             orders=wire,
             feed=wire,
-            control=InProcessControl(),
+            control=control,
             spawn=supervisor.detach,
             recorder=NoHistory(),
             alerts=self.alarms,
@@ -210,6 +223,13 @@ class World:
         self.lives += 1
         self.checkers.on_process(self.exchange.now_ms, is_up=True)
         return Life(mortal, wire, daemon, Commands(daemon, About("0", "paper", "sim", "")), task)
+
+    def _edge(self) -> tuple[VenueControl, SimVenue]:
+        """The venue as this scenario's daemon meets it."""
+        if self.front is None:
+            return InProcessControl(), SimVenue(self.exchange)
+        control = a_control(self.front, self.clock, self.log)
+        return control, AdapterVenue(self.exchange, control)
 
     async def _bury(self) -> None:
         """Sweep the process away: none of its tasks runs on."""
@@ -312,6 +332,7 @@ class World:
             self.lives,
             tuple(self.answers),
             self.content,
+            () if self.front is None else tuple(self.front.asked),
         )
         if broken:
             told = [f"{v.rule} {v.symbol} {(v.at_ms - START_MS) / 1000:.0f} s: {v.text}" for v in broken]

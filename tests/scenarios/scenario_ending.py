@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
+from raw_venue import Asked
 from scenario_parts import BTC, START_MS, Line, Told
 
 from trading_system.domain.events import JournalEvent
@@ -42,6 +43,8 @@ class Ending:
     """What the operator's orders were answered; "" = done."""
     content: DiskModel
     """The journal as it lies on the disk."""
+    asked: tuple[Asked, ...]
+    """Every request of a scenario with raw answers."""
 
     # --- the venue ---
 

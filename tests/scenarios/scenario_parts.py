@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from raw_venue import Raw
 from scripted_wire import On, Read
 
 from trading_system.domain.account import FeedEvent
@@ -21,6 +22,7 @@ from trading_system.execution.journal_memory import DiskModel
 from trading_system.sim.margin_schedule import MarginClass
 from trading_system.sim.model import CancelRequest, MarketMode, SendRequest
 from trading_system.sim.source import MarketSpec, PricePoint
+from trading_system.sim.variants import ExchangeVariants
 from trading_system.torture.venue_log import Actor, WatchedExchange, is_stop
 from trading_system.wiring.control_protocol import FlattenOrder, HaltOrder, ResumeOrder
 
@@ -90,6 +92,9 @@ class Scenario:
     wishes: Sequence[Wish] = (Wish(),)
     wire: Sequence[On] = ()
     reads: Sequence[Read] = ()
+    raw: Sequence[Raw] | None = None
+    """None = the exchange's ports; otherwise the real adapter reads the exchange's raw answers, changed by these rules."""
+    variants: ExchangeVariants = field(default_factory=ExchangeVariants)
     feed_mute: Sequence[tuple[float, float]] = ()
     feed_edit: Callable[[FeedEvent], Iterable[FeedEvent]] = lambda event: (event,)
     """What the private feed tells instead of each event."""

@@ -172,10 +172,12 @@ class Wire:
     feed_edit: Callable[[FeedEvent], Iterable[FeedEvent]]
     past: Past
     later: list[tuple[float, Callable[[], object]]]
+    venue: SimVenue
+    """The ports behind this wire."""
     hits: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._venue = SimVenue(self.exchange)
+        self._venue = self.venue
 
     def hang_up(self) -> None:
         self._venue.unsubscribe()
