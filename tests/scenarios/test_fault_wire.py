@@ -217,12 +217,13 @@ def test_fault_c01_a_success_without_its_list_is_a_failed_read(endpoint: str, ro
 
 
 def test_fault_c03_a_position_on_a_contract_we_do_not_know_is_kept_and_disturbs_nothing() -> None:
-    """Nothing is filtered away before it was looked at: a fixed-maturity contract, and an unknown word for one."""
+    """Nothing is filtered away before it was looked at, a fixed-maturity contract for one."""
     strange = {"side": "long", "symbol": "FI_ABCUSD_261225", "price": D("1.5"), "fillTime": "2026-09-07T00:00:00.000Z", "size": D(10)}
 
     end = play(
         Scenario(
-            raw=(Raw("openpositions", lambda payload: payload | {"openPositions": [strange, *payload["openPositions"]]}),), until_s=200
+            raw=(Raw("openpositions", lambda payload: payload | {"openPositions": [strange, *payload["openPositions"]]}, from_s=30),),
+            until_s=200,
         )
     )
 

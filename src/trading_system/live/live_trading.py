@@ -19,6 +19,7 @@ from trading_system.domain.modes import Mode
 from trading_system.domain.signals import Signal
 from trading_system.domain.symbols import Symbol
 from trading_system.execution.protection import NakedStage
+from trading_system.execution.reconcile import Defer
 from trading_system.live.account_sync import SyncReport, sync_account
 from trading_system.live.auction_runner import Facts, holdings_of, run_auction
 from trading_system.live.coin_processor import ScanReport, coverage, judge_markets, load_history, refresh_candles
@@ -46,7 +47,7 @@ class LiveTrading(Components):
         self.is_warm = False
         """True once every engine was fed its history: before that there are no signals."""
         self.barrier: str | None = "not reconciled yet"
-        """No entries until the first complete look at the account was taken in."""
+        """No entries until a complete look at the account was taken in and left nothing unexplained."""
         self.entry_gates: dict[str, str] = {}
         """Why entries are off besides mode and barrier: short name → text (missing go-live acts, a refused configuration …)."""
         self._tell = Narrator(self.log, self.recorder, self.alerts)
@@ -124,7 +125,9 @@ class LiveTrading(Components):
                 reason = f"{alarm.symbol}: {alarm.qty} without a stop for {alarm.naked_s:.0f} s"
                 self.halt(Halt(Mode.KILL_SWITCH, Invariant.NAKED_POSITION, reason, "invariant", self.clock.now()))
         if report.reads.is_complete and self.barrier is not None:
-            self.barrier = None
+            # what was seen and is not explained yet is not taken over: entries wait for it
+            waiting = sorted({finding.symbol for finding in report.books.findings if isinstance(finding, Defer)})
+            self.barrier = f"not taken over yet: {', '.join(waiting)}" if waiting else None
         self._tell.synced(report)
 
     async def protect(self) -> None:

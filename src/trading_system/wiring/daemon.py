@@ -131,7 +131,7 @@ class Daemon:
             await live.look()
         except ReadFailed as error:
             return str(error)
-        if live.barrier is not None:
+        if live.account_view.last_complete_at is None:
             reads = live.account_view.reads
             return "; ".join(reads.failures) if reads is not None and reads.failures else "the account could not be read completely"
         # a halt that was latched before this start holds from the first act on: no take-profit is placed again
@@ -205,7 +205,7 @@ class Daemon:
         try:
             async with asyncio.timeout(30):
                 await live.gateway.drain()
-                if live.barrier is None:
+                if live.account_view.last_complete_at is not None:
                     await live.look()
                     await live.protect()
         except TimeoutError:
