@@ -12,12 +12,14 @@ from decimal import Decimal
 from enum import Enum
 from typing import Protocol
 
+from trading_system.data.tick_guard import mid_of
 from trading_system.domain.events import SignalEmitted
 from trading_system.domain.intents import EntryIntent
 from trading_system.domain.market import Ticker
 from trading_system.domain.protocols import Clock, Strategy
 from trading_system.domain.signals import Signal
 from trading_system.domain.symbols import Symbol
+from trading_system.domain.units import ZERO
 from trading_system.execution.order_ids import position_id_of
 from trading_system.live.quotes import QuoteBook
 from trading_system.portfolio.candidate import Candidate
@@ -122,10 +124,13 @@ def _check_quote(signal: Signal, ticker: Ticker, limits: QuoteLimits) -> Refused
     spread = ticker.spread
     if spread is not None and spread > limits.signal_spread_max:
         return RefusedSignal(signal, SignalRefusal.SPREAD, limits.signal_spread_max, spread)
-    if ticker.index is not None and ticker.mark is not None:
-        basis = abs(ticker.index - ticker.mark) / ticker.mark
-        if basis > limits.index_deviation_max:
-            return RefusedSignal(signal, SignalRefusal.BASIS, limits.index_deviation_max, basis)
+    if ticker.mark is None:
+        return None
+    prices = [price for price in (ticker.index, None if spread is None else mid_of(ticker)) if price is not None]
+    # a run of quotes that agree with each other only is accepted as a quote; it is one venue's price, and no reason to enter
+    apart = max((abs(price - ticker.mark) / ticker.mark for price in prices), default=ZERO)
+    if apart > limits.index_deviation_max:
+        return RefusedSignal(signal, SignalRefusal.BASIS, limits.index_deviation_max, apart)
     return None
 
 
