@@ -102,9 +102,16 @@ def test_an_unknown_status_word_means_alive(word: str) -> None:
 
 
 def test_one_unreadable_order_does_not_hide_the_stop_beside_it() -> None:
-    parsed = parse_open_orders(success(openOrders=[{"order_id": 5}, stop_row()]))
+    parsed = parse_open_orders(success(openOrders=[{"order_id": 5, "orderType": "lmt"}, stop_row()]))
 
     assert [order.venue_order_id for order in parsed.items] == ["o-2"]
+
+
+@pytest.mark.parametrize("row", [{"order_id": 5}, {"order_id": 5, "orderType": "stp"}, stop_row(side="sideways"), "rubbish", None])
+def test_an_unreadable_order_that_may_be_a_stop_is_a_failed_read(row: object) -> None:
+    """Left out, it would say "no stop" about one that rests."""
+    with pytest.raises(ReadFailed):
+        parse_open_orders(success(openOrders=[row, stop_row()]))
 
 
 def test_positions_are_read_unsigned_with_direction_and_isolation() -> None:
