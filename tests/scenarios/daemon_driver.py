@@ -169,6 +169,19 @@ class World:
         older.append(tuple(self.content.read(1))[:keep])
         self.content = older
 
+    def flood_reads(self, seconds: float) -> None:
+        assert self.life is not None
+        venue, until_s = self.life.wire.venue, self.clock.monotonic() + seconds
+
+        async def flood() -> None:
+            while self.clock.monotonic() < until_s:
+                await asyncio.gather(
+                    *(venue.positions() for _ in range(10)), *(venue.open_orders() for _ in range(10)), return_exceptions=True
+                )
+                await self.clock.sleep(0.02)
+
+        self._flood = self._loop.create_task(flood(), name="flood")
+
     def order(self, order: HaltOrder | ResumeOrder | FlattenOrder) -> None:
         """The operator speaks; the answer is kept."""
         assert self.life is not None

@@ -45,6 +45,7 @@ class Hands(Protocol):
     def kill(self, down_s: float) -> None: ...
     def ask_to_stop(self, down_s: float) -> None: ...
     def roll_back_journal(self, keep: int) -> None: ...
+    def flood_reads(self, seconds: float) -> None: ...
     def order(self, order: HaltOrder | ResumeOrder | FlattenOrder) -> None: ...
 
 
@@ -203,6 +204,11 @@ def operator(order: HaltOrder | ResumeOrder | FlattenOrder) -> Act:
 def journal_is_an_older_copy(keep: int) -> Act:
     """Somebody puts a copy of the journal back that ends after so many records (do it while the daemon is down)."""
     return lambda world: world.roll_back_journal(keep)
+
+
+def reads_flood(seconds: float) -> Act:
+    """Something in the process asks for the account's lists as fast as it can, on the same key and budget."""
+    return lambda world: world.flood_reads(seconds)
 
 
 def dead_mans_switch(seconds: int) -> Act:

@@ -115,7 +115,7 @@ class Daemon:
         )
         self._say(f"  protection  {protected} of {len(held)} positions with their stop resting; watching ({seconds:.1f} s)")
         live.log.info(ev.PROTECTING, positions=len(held), protected=protected, seconds=round(seconds, 2))
-        if live.barrier is None:
+        if live.account_view.last_complete_at is not None:
             for watcher in self.watchers:
                 watcher.protecting()
 
