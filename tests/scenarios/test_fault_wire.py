@@ -23,6 +23,8 @@ from trading_system.wiring.control_protocol import HaltOrder
 D = Decimal
 QUIET_LIFE = ["entry placed", "entry filled", "stop placed", "tp1 placed", "tp2 placed"]
 MUTE = ((0, 10_000),)
+FEES_S = 150
+"""Fees come with the account log, which is read every two minutes."""
 TWO = {BTC: {0: 80_000.0}, ETH: {0: 3_000.0}}
 
 
@@ -93,7 +95,7 @@ def test_a_quiet_life_through_the_adapter_is_the_quiet_life_of_the_ports() -> No
 )
 def test_fault_a04_a11_a12_no_answer_but_a_definite_refusal_says_that_nothing_was_placed(answer: Edit) -> None:
     """The order was taken each time. It is found and protected, and never sent again."""
-    end = play(Scenario(raw=(Raw("sendorder", answer, times=1, where=is_for("en")),), feed_mute=MUTE))
+    end = play(Scenario(raw=(Raw("sendorder", answer, times=1, where=is_for("en")),), feed_mute=MUTE, until_s=FEES_S))
 
     assert end.words() == QUIET_LIFE, end.tale()
     assert len(end.of(ev.OrderUnknown)) == 1
@@ -133,7 +135,7 @@ def test_fault_a10_placed_without_any_order_event_is_placed() -> None:
     def without_events(payload: Any) -> Any:
         return payload | {"sendStatus": payload["sendStatus"] | {"orderEvents": []}}
 
-    end = play(Scenario(raw=(Raw("sendorder", without_events),), feed_mute=MUTE))
+    end = play(Scenario(raw=(Raw("sendorder", without_events),), feed_mute=MUTE, until_s=FEES_S))
 
     assert end.words() == QUIET_LIFE
     assert not end.of(ev.OrderRejected)
@@ -151,7 +153,11 @@ def test_fault_a11_a_closed_market_is_not_hammered_with_entries(word: str) -> No
 
 def test_fault_a14_requests_are_signed_without_a_nonce_and_a_nonce_error_proves_nothing() -> None:
     """`Invalid nonce` after a timeout: the first order's fate is looked up, nothing is sent again."""
-    end = play(Scenario(raw=(Raw("sendorder", says({"result": "error", "error": "nonceBelowThreshold"}), times=1),), feed_mute=MUTE))
+    end = play(
+        Scenario(
+            raw=(Raw("sendorder", says({"result": "error", "error": "nonceBelowThreshold"}), times=1),), feed_mute=MUTE, until_s=FEES_S
+        )
+    )
 
     assert end.words() == QUIET_LIFE
     assert entries_sent(end) == 1
@@ -168,7 +174,7 @@ def test_fault_b01_one_odd_fill_does_not_poison_its_page() -> None:
         rows = [row | {"fillType": "ofNextYear"} for row in payload["fills"]]
         return payload | {"fills": [{"fill_id": "x"}, "rubbish", *rows]}
 
-    end = play(Scenario(raw=(Raw("fills", odd),), feed_mute=MUTE))
+    end = play(Scenario(raw=(Raw("fills", odd),), feed_mute=MUTE, until_s=FEES_S))
 
     assert end.words() == QUIET_LIFE
     assert {booked.fill.kind for booked in end.of(ev.FillBooked)} == {FillKind.OTHER}
