@@ -92,6 +92,7 @@ def test_fault_e07_a_universe_that_disappears_in_maintenance_is_kept_and_what_is
         )
     )
 
+    assert sum(asked.endpoint == "instruments" for asked in end.asked) >= 2, "it was asked again"
     assert "tp1 filled" in end.words(BTC)
     assert end.words(BTC)[-1] == "stop moved", "it is managed on"
     assert not end.sent("close")
@@ -234,8 +235,8 @@ def test_fault_c10_a_settled_contract_is_booked_with_its_settlement_and_told() -
     assert end.modes[-1] is Mode.NORMAL
 
 
-def test_fault_d11_a_stop_that_fired_and_left_a_rest_counts_as_naked_for_the_rest() -> None:
-    """The stop executes into a book that ends: what is left gets a stop or goes out at once."""
+def test_fault_d06_what_was_added_by_hand_a_second_before_the_stop_fired_is_not_left_naked() -> None:
+    """The stop was placed for less than what is there when it fires."""
     end = play(
         Scenario(
             prices={BTC: {0: 80_000.0, 100: 79_100.0}},

@@ -316,7 +316,7 @@ def test_fault_c09_while_a_stop_is_changed_both_halves_are_one_order() -> None:
 
 
 def test_fault_c11_each_symbol_of_a_round_is_acted_on_alone() -> None:
-    """The stop of one is refused in a way that blows up; the others get theirs in the same round."""
+    """The stop of one goes without an answer; the others get theirs in the same round."""
     end = play(
         Scenario(
             prices={**FLAT, DOGE: {0: 0.2}},

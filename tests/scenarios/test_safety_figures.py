@@ -182,12 +182,6 @@ def test_fault_e06_a_storm_of_entries_is_cut_at_the_wire_and_not_one_stop_is() -
     assert "sl" not in kept_back
 
 
-def test_fault_e06_version_and_configuration_are_in_the_journal_of_every_start() -> None:
-    end = play(Scenario(acts=(At(30, crash()),), until_s=60))
-
-    assert len(end.of(ev.SessionStarted)) == 2
-
-
 def test_a_resume_with_an_unknown_order_under_way_keeps_its_symbol_blocked() -> None:
     end = play(
         Scenario(
