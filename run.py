@@ -4,4 +4,6 @@ import sys
 
 from trading_system.app.cli import main
 
-sys.exit(main())
+# guarded, since worker processes import this file
+if __name__ == "__main__":
+    sys.exit(main())

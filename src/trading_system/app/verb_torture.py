@@ -13,11 +13,21 @@ SUMMARY = "run the daemon on a faulty venue in virtual time, seed by seed, and c
 CACHE = Path(".local/torture")
 
 
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if jobs < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, was {jobs}")
+    return jobs
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="how many seeds (default %(default)s)")
     parser.add_argument("--from-seed", type=int, default=0, metavar="S", help="the first seed (default %(default)s)")
     parser.add_argument("--hours", type=float, default=1.0, metavar="H", help="simulated hours with faults per seed (default %(default)s)")
     parser.add_argument("--once", action="store_true", help="run each seed once only; by default twice, and the traces must agree")
+    parser.add_argument(
+        "--jobs", type=_jobs, default=1, metavar="N", help="how many seeds at a time, each in its own process (default %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
 
@@ -40,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"     again: python run.py torture --from-seed {result.seed} --seeds 1 --hours {args.hours:g} --once", flush=True)
 
     began = time.perf_counter()
-    results = run_batch(range(args.from_seed, args.from_seed + args.seeds), args.hours, CACHE, tell=tell, twice=not args.once)
+    seeds = range(args.from_seed, args.from_seed + args.seeds)
+    results = run_batch(seeds, args.hours, CACHE, tell=tell, twice=not args.once, jobs=args.jobs)
     figures = summary(results, time.perf_counter() - began)
     if args.json:
         print(json.dumps(figures, indent=2))

@@ -51,7 +51,8 @@ def _write(path: Path, history: MarketHistory, symbols: list[str]) -> None:
         "crc": zlib.crc32(body),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+    # one name per process: runs side by side may write the same history
+    part = path.with_suffix(f".{os.getpid()}.part")
     with part.open("wb") as file:
         file.write(json.dumps(header).encode() + b"\n")
         file.write(body)

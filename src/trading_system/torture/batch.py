@@ -1,9 +1,15 @@
-"""Many seeds, one after the other, each run twice where wanted: the same seed must give the same trace (P20)."""
+"""Many seeds, each run twice where wanted: the same seed must give the same trace (P20).
+
+A run is a function of its seed alone, so seeds may share a machine: with several jobs each is a process of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from trading_system.torture.case import Case, draw_case
@@ -24,6 +30,10 @@ def run_checked(case: Case, cache_dir: Path | None, *, twice: bool) -> SeedResul
     return replace(result, violations=(*result.violations, Violation("P20", 0, "", text)))
 
 
+def _run_seed(seed: int, hours: float, cache_dir: Path | None, twice: bool) -> SeedResult:
+    return run_checked(draw_case(seed, hours), cache_dir, twice=twice)
+
+
 def run_batch(
     seeds: Iterable[int],
     hours: float,
@@ -31,11 +41,26 @@ def run_batch(
     *,
     tell: Callable[[SeedResult], None] = lambda result: None,
     twice: bool = True,
+    jobs: int = 1,
 ) -> tuple[SeedResult, ...]:
-    """The swarm's case of each seed. `tell` hears of each result as soon as it is there."""
-    results: list[SeedResult] = []
-    for seed in seeds:
-        result = run_checked(draw_case(seed, hours), cache_dir, twice=twice)
-        results.append(result)
-        tell(result)
-    return tuple(results)
+    """The swarm's case of each seed, results in the order of the seeds. `tell` hears of each as soon as it is there.
+
+    jobs: processes, >= 1. With several, `tell` hears in the order of completion; the results are those of one job.
+    """
+    run_one = partial(_run_seed, hours=hours, cache_dir=cache_dir, twice=twice)
+    if jobs == 1:
+        results: list[SeedResult] = []
+        for seed in seeds:
+            results.append(run_one(seed))
+            tell(results[-1])
+        return tuple(results)
+    # spawned, not forked: a worker begins as empty as a process of its own would
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(run_one, seed) for seed in seeds]
+        try:
+            for future in as_completed(futures):
+                tell(future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return tuple(future.result() for future in futures)

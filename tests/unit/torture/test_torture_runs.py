@@ -15,7 +15,7 @@ from trading_system.domain.symbols import Symbol
 from trading_system.execution.journal import Journal
 from trading_system.execution.journal_memory import DiskModel
 from trading_system.sim.fault_plan import plan_of
-from trading_system.torture.batch import run_checked
+from trading_system.torture.batch import run_batch, run_checked
 from trading_system.torture.case import Case, draw_case
 from trading_system.torture.checker import Violation
 from trading_system.torture.driver import run_case
@@ -38,6 +38,17 @@ def test_without_faults_every_promise_holds_and_the_run_can_be_repeated(cache: P
     assert result.violations == ()
     assert result.entries > 0
     assert result.naked_s_max < 1.0
+
+
+@pytest.mark.slow
+def test_seeds_run_side_by_side_give_the_results_of_seeds_run_one_by_one(cache: Path) -> None:
+    told: list[int] = []
+    one_by_one = run_batch((0, 3), 0.02, cache, twice=False)
+
+    side_by_side = run_batch((0, 3), 0.02, cache, twice=False, jobs=2, tell=lambda result: told.append(result.seed))
+
+    assert side_by_side == one_by_one
+    assert sorted(told) == [0, 3]
 
 
 @pytest.mark.slow
