@@ -361,7 +361,10 @@ class _Comparison:
         return [
             StrangeOrder(order)
             for order in self.reads.open_orders or ()
-            if is_ours(order.client_order_id) and order.client_order_id not in self.state.orders
+            if is_ours(order.client_order_id)
+            and order.client_order_id not in self.state.orders
+            # adopted as protection under the venue's name for it: known
+            and order.venue_order_id not in self.state.by_venue_id
         ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from trading_system.domain import log_events as ev
 from trading_system.domain.errors import ReadFailed
@@ -16,10 +16,12 @@ from trading_system.domain.events import DecisionNoted
 from trading_system.domain.intents import EntryDecision, EntryIntent
 from trading_system.domain.market import Timeframe
 from trading_system.domain.modes import Mode
+from trading_system.domain.orders import VenueOrderId
+from trading_system.domain.positions import OwnOrder
 from trading_system.domain.signals import Signal
 from trading_system.domain.symbols import Symbol
 from trading_system.execution.protection import NakedStage
-from trading_system.execution.reconcile import Defer
+from trading_system.execution.reconcile import Defer, StrangeOrder
 from trading_system.live.account_sync import SyncReport, sync_account
 from trading_system.live.auction_runner import Facts, holdings_of, run_auction
 from trading_system.live.coin_processor import ScanReport, coverage, judge_markets, load_history, refresh_candles
@@ -37,6 +39,8 @@ from trading_system.safety.invariants import Invariant
 from trading_system.safety.modes import Halt
 
 T = TypeVar("T")
+UNKNOWN_S_MAX: Final = 600.0
+"""Process seconds after which a human hears of an order whose fate is still unknown."""
 
 
 class LiveTrading(Components):
@@ -54,6 +58,8 @@ class LiveTrading(Components):
         self._waiting: tuple[Candidate, ...] = ()
         self._clusters: dict[Symbol, Symbol] = {}
         self._clustered_on: datetime | None = None
+        self._strangers: frozenset[VenueOrderId] = frozenset()
+        """Orders that were a reason to halt already."""
         self._judged_failures = 0
         """Refusals of the journal's medium that the invariants have seen."""
         self._wallet_cycle = 0
@@ -124,11 +130,23 @@ class LiveTrading(Components):
             if alarm.stage is NakedStage.PERSISTENT:
                 reason = f"{alarm.symbol}: {alarm.qty} without a stop for {alarm.naked_s:.0f} s"
                 self.halt(Halt(Mode.KILL_SWITCH, Invariant.NAKED_POSITION, reason, "invariant", self.clock.now()))
+        self._halt_on_strangers(report)
         if report.reads.is_complete and self.barrier is not None:
             # what was seen and is not explained yet is not taken over: entries wait for it
             waiting = sorted({finding.symbol for finding in report.books.findings if isinstance(finding, Defer)})
             self.barrier = f"not taken over yet: {', '.join(waiting)}" if waiting else None
         self._tell.synced(report)
+
+    def _halt_on_strangers(self, report: SyncReport) -> None:
+        """An order with one of our names that we did not send: somebody else trades with this program's names. Once per order."""
+        found = [one.order for one in report.books.findings if isinstance(one, StrangeOrder)]
+        new = [order for order in found if order.venue_order_id not in self._strangers]
+        if not new:
+            return
+        self._strangers |= {order.venue_order_id for order in new}
+        names = ", ".join(f"{order.client_order_id} on {order.symbol}" for order in new)
+        reason = f"orders with our names that are not in the journal: {names}. Another host trades this account, or the journal is old"
+        self.halt(Halt(Mode.HALTED, Invariant.FOREIGN_ORDERS, reason, "reconcile", self.clock.now()))
 
     async def protect(self) -> None:
         """Plan and act for every position: also called by the protection loop."""
@@ -139,6 +157,7 @@ class LiveTrading(Components):
         if view.snapshot is not None and view.is_fresh(self.clock.monotonic()):
             events = self.losses.observe(view.snapshot, self.positions_booked_pnl(), self.clock.now())
             self._tell.losses(events, self.losses.standing)
+        self._tell.stuck(self._stuck_orders())
         facts, failures = self.health_facts(), self.journal.failures
         self._tell.assessed(assess(self, facts))
         self._judged_failures = failures
@@ -155,6 +174,11 @@ class LiveTrading(Components):
             is_entry_rate_tripped=self.control.is_entry_rate_tripped(),
             journal_ok=self.journal.failure is None and self.journal.failures == self._judged_failures,
         )
+
+    def _stuck_orders(self) -> tuple[OwnOrder, ...]:
+        """Orders of which nobody has known for ten process minutes whether the venue has them."""
+        waited = self.clock.market_in(UNKNOWN_S_MAX) - self.clock.now()
+        return tuple(order for order in self.positions.unknown() if self.clock.now() - order.intended_at >= waited)
 
     def halt(self, record: Halt) -> Mode:
         """Latch a halt from outside the invariants (file, operator, a dead task) and tell everybody; the mode now in force."""

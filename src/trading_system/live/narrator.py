@@ -15,6 +15,8 @@ from trading_system.data.market_registry import MarketRegistry, ShrinkRejected, 
 from trading_system.domain import log_events as ev
 from trading_system.domain.intents import Approved, EntryDecision, EntryIntent, Refused
 from trading_system.domain.modes import Mode
+from trading_system.domain.orders import ClientOrderId
+from trading_system.domain.positions import OwnOrder
 from trading_system.domain.protocols import Alerter, EventRecorder
 from trading_system.domain.signals import NoSignal, Signal
 from trading_system.domain.units import ZERO, from_ms
@@ -60,6 +62,8 @@ class Narrator:
         self._alerts = alerts
         self._recovery: RecoveryRefusal | None = None
         self._is_breaker_told = False
+        self._stuck: set[ClientOrderId] = set()
+        self._alone: frozenset[str] = frozenset()
 
     # --- markets ----------------------------------------------------------------------------------------------------
 
@@ -238,9 +242,7 @@ class Narrator:
                 self._log.debug(ev.RECONCILE_DEFERRED, symbol=finding.symbol, why=finding.why)
             elif isinstance(finding, AdoptPending):
                 self._log.warning(ev.PENDING_ADOPTED, position_id=finding.position_id, qty=finding.delta, evidence=finding.evidence)
-            elif isinstance(finding, (Unmanaged, StrangeOrder)):
-                self._log.warning(ev.PHANTOM, what=type(finding).__name__, detail=str(finding))
-                self._alerts.alert("RECONCILE_ADOPTED", f"{type(finding).__name__}: {finding}", urgent=True)
+        self._left_alone(report)
         for double in report.books.doubles:
             self._log.error(
                 ev.ORDER_UNKNOWN, symbol=double.symbol, client_order_id=double.client_order_id, why="a second order under one id"
@@ -262,6 +264,20 @@ class Narrator:
             self._log.info(
                 f"{ev.FILL_RECONCILIATION}: {len(report.books.fills)} fills, {len(report.books.events)} orders updated, ${fees:.2f} fees"
             )
+
+    def _left_alone(self, report: SyncReport) -> None:
+        """What is on the venue and is not ours to touch: told when it appears, not at every look while it stays."""
+        found: dict[str, Unmanaged | StrangeOrder] = {}
+        for finding in report.books.findings:
+            if isinstance(finding, Unmanaged):
+                found[finding.symbol] = finding
+            elif isinstance(finding, StrangeOrder):
+                found[finding.order.venue_order_id] = finding
+        for key, one in found.items():
+            if key not in self._alone:
+                self._log.warning(ev.PHANTOM, what=type(one).__name__, detail=str(one))
+                self._alerts.alert("RECONCILE_ADOPTED", f"Left alone, look at the venue: {one}", urgent=True)
+        self._alone = frozenset(found) if report.reads.is_complete else self._alone | found.keys()
 
     def cleaned(self, report: CleanupReport) -> None:
         """What a halt did to orders."""
@@ -328,6 +344,17 @@ class Narrator:
         kind = "KILL_SWITCH" if record.mode is Mode.KILL_SWITCH else "SYSTEM_HALTED"
         text = f"{line}: {record.reason} (by {record.by}). Entries are off, stops stay on the venue. Look, then: resume"
         self._alerts.alert(kind, text, urgent=True)
+
+    def stuck(self, orders: Iterable[OwnOrder]) -> None:
+        """Orders that could not be resolved for long: each is told once."""
+        for order in orders:
+            if order.client_order_id in self._stuck:
+                continue
+            self._stuck.add(order.client_order_id)
+            why = "nobody has known for ten minutes whether the venue has it"
+            self._log.error(ev.ORDER_UNKNOWN, position_id=order.position_id, client_order_id=order.client_order_id, why=why)
+            text = f"{order.symbol}: {why}: {order.client_order_id}. It counts as there and is never sent again; look at the venue's orders"
+            self._alerts.alert("EXCEPTION", text, symbol=order.symbol, urgent=True)
 
     def failed(self, where: str, error: BaseException | None) -> None:
         """An exception that reached a phase or a task; the caller logs its traceback. Repeats are held back per place."""

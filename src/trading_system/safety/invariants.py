@@ -34,6 +34,8 @@ class Invariant(Enum):
     DISK = "disk"
     STATE_UNREADABLE = "state_unreadable"
     NAKED_POSITION = "naked_position"
+    FOREIGN_ORDERS = "foreign_orders"
+    """Orders with our names that are not in our journal: another host writes to this account, or the journal is not the newest."""
     OPERATOR = "operator"
     KILL_FILE = "kill_file"
 
