@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from trading_system.domain.errors import ReadFailed
 from trading_system.domain.events import JournalEvent, SessionStarted
 from trading_system.domain.market import Bar, Instrument, Timeframe
 from trading_system.domain.orders import Direction
-from trading_system.domain.protocols import StrategyCosts
+from trading_system.domain.protocols import Strategy, StrategyCosts
 from trading_system.domain.signals import Decision, Emitted, GateResult, GateState, Ladder, NoSignal, Regime, Signal
 from trading_system.domain.symbols import Symbol, normalise
 from trading_system.domain.units import from_ms, to_ms
@@ -109,8 +110,14 @@ class LineLog:
         return [fields for _, fields in self.lines if isinstance(fields.get("exc_info"), BaseException)]
 
 
-class NoHistory:
-    def record(self, kind: str, at: object, payload: Mapping[str, object]) -> None: ...
+class HistoryList:
+    """Keeps every record on its way to the main database."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, object, Mapping[str, object]]] = []
+
+    def record(self, kind: str, at: object, payload: Mapping[str, object]) -> None:
+        self.rows.append((kind, at, payload))
 
 
 class AlertList:
@@ -132,6 +139,10 @@ class ShakyVenue(SimVenue):
         if self._rig.venue_down:
             raise ReadFailed("the venue is down")
         return await super().instruments()
+
+    async def candles(self, symbol: Symbol, timeframe: Timeframe, since_ms: int, until_ms: int) -> tuple[Bar, ...]:
+        bars = await super().candles(symbol, timeframe, since_ms, until_ms)
+        return self._rig.distort(symbol, timeframe, bars)
 
     async def flows(self, since: datetime) -> tuple[AccountFlow, ...]:
         return () if self._rig.hide_flows else await super().flows(since)
@@ -163,9 +174,12 @@ class DaemonRig:
         self.venue_down = False
         self.hide_flows = False
         """The account log tells nothing of money that moved."""
-        self.strategy = LongOnce(normalise(symbol) for symbol in longs)
+        self.distort: Callable[[Symbol, Timeframe, tuple[Bar, ...]], tuple[Bar, ...]] = lambda symbol, timeframe, bars: bars
+        """What the venue makes of the candles it is asked for; may raise ReadFailed."""
+        self.strategy: Strategy = LongOnce(normalise(symbol) for symbol in longs)
         self.log, self.alerts = LineLog(), AlertList()
         self.disk = DiskModel()
+        self.history = HistoryList()
         self._loop = loop
         self._pump = loop.create_task(self._follow_time())
         earlier = Journal(self.disk)
@@ -181,7 +195,8 @@ class DaemonRig:
         self.control = InProcessControl()
         settings = Settings()
         venue = self._venue
-        ports = Ports(self.clock, self.log, venue, venue, venue, venue, self.control, supervisor.detach, NoHistory(), self.alerts)
+        ports = Ports(self.clock, self.log, venue, venue, venue, venue, self.control, supervisor.detach, self.history, self.alerts)
+        ports = replace(ports, health_file=self.data_dir / "data_health.json")
         self.live = assemble(settings, ports, journal, self.strategy, self.data_dir)
         self.daemon = Daemon(self.live, supervisor, lambda text: None, live_rules(settings))
         self.commands = Commands(self.daemon, About("0", "paper", "sim", "hash"))

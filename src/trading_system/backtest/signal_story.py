@@ -16,7 +16,7 @@ NOT_SENT: Final = "ENTRY_NOT_SENT"
 UNDECIDED: Final = "NO_DECISION"
 """A candidate that no auction took up: the account was not known freshly enough."""
 
-_REFUSALS: Final = frozenset((ev.SIGNAL_REJECTED, ev.SIGNAL_REJECTED_SPREAD, ev.ENTRY_REFUSED, ev.LIVE_EXPOSURE_BLOCKING))
+_REFUSALS: Final = frozenset((ev.SIGNAL_REJECTED, ev.QUOTE_REFUSED, ev.SIGNAL_REJECTED_SPREAD, ev.ENTRY_REFUSED, ev.LIVE_EXPOSURE_BLOCKING))
 _MODES: Final = frozenset((ev.DEGRADED, ev.HALTED, ev.KILL_SWITCH_ACTIVATED))
 
 

@@ -16,8 +16,19 @@ from typing import Final
 
 from trading_system.data.bar_series import BarSeries, same_prices
 from trading_system.data.candle_schedule import CandleParameters, FetchRange, plan_start, window_start
-from trading_system.data.candle_updates import AuditMismatch, BarUpdates, CandleReport, ClosedBar, FetchFailure, Merged, ReportBuilder
+from trading_system.data.candle_updates import (
+    AuditMismatch,
+    AuditReport,
+    BarUpdates,
+    CandleReport,
+    ClosedBar,
+    FetchFailure,
+    HealthChange,
+    Merged,
+    ReportBuilder,
+)
 from trading_system.data.data_health import HealthBook, HealthState
+from trading_system.data.health_file import HealthFile
 from trading_system.data.symbol_candles import Lane, SymbolCandles
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.market import Bar, Timeframe
@@ -42,9 +53,11 @@ class CandleManager:
         store: CandleStore | None = None,
         parameters: CandleParameters | None = None,
         health: HealthBook | None = None,
+        health_file: HealthFile | None = None,
     ) -> None:
         self.parameters = parameters or CandleParameters()
         self.health = health or HealthBook()
+        self._health_file = health_file
         self._market_data = market_data
         self._clock = clock
         self._store = store
@@ -123,22 +136,23 @@ class CandleManager:
         typical = median(volumes[:-1])
         return volumes[-1] / typical if typical > 0 else None
 
-    async def audit(self, symbols: Iterable[Symbol]) -> tuple[AuditMismatch, ...]:
+    async def audit(self, symbols: Iterable[Symbol]) -> AuditReport:
         """Compare the newest local 1h, 4h and 1d bars with the venue's own; where they differ the venue's is taken over."""
         found: list[AuditMismatch] = []
+        report = ReportBuilder()
         async with asyncio.TaskGroup() as group:
             for symbol in symbols:
                 candles = self._symbols.get(symbol)
                 if candles is not None and candles.is_loaded:
                     for timeframe in _PARENTS:
-                        group.create_task(self._audit_series(candles, timeframe, found))
-        return tuple(sorted(found, key=lambda m: (m.symbol, m.timeframe.ms, m.ours.open_ms)))
+                        group.create_task(self._audit_series(candles, timeframe, found, report))
+        return AuditReport(tuple(sorted(found, key=lambda m: (m.symbol, m.timeframe.ms, m.ours.open_ms))), report.build())
 
-    async def audit_next(self, count: int = 1) -> tuple[AuditMismatch, ...]:
+    async def audit_next(self, count: int = 1) -> AuditReport:
         """Audit the next `count` symbols in turn: called once per cycle this goes round the universe."""
         names = sorted(self._symbols)
         if not names:
-            return ()
+            return await self.audit(())
         chosen = [names[(self._audit_turn + i) % len(names)] for i in range(min(count, len(names)))]
         self._audit_turn = (self._audit_turn + len(chosen)) % len(names)
         return await self.audit(chosen)
@@ -177,6 +191,9 @@ class CandleManager:
                     group.create_task(self._refresh_symbol(candles, now_ms, report))
                 else:
                     group.create_task(self._load_symbol(candles, now_ms, report, step))
+        if self._health_file is not None:
+            failure = await asyncio.to_thread(self._health_file.save, self.health)
+            report.store_failure = report.store_failure or failure
         return report.build()
 
     def _is_due(self, candles: SymbolCandles, now_ms: int) -> bool:
@@ -200,7 +217,7 @@ class CandleManager:
         async with asyncio.TaskGroup() as group:
             for lane in missing:
                 group.create_task(load(lane))
-        self._book_health(candles.symbol, all(lane.timeframe in candles.loaded for lane in missing), now_ms)
+        self._book_health(candles.symbol, all(lane.timeframe in candles.loaded for lane in missing), now_ms, report)
         if candles.is_loaded:
             self._rebuild[candles.symbol] = None
 
@@ -216,7 +233,7 @@ class CandleManager:
             if wanted is not None:
                 is_read = await self._fetch_into(candles, lane, wanted, now_ms, report) and is_read
         candles.note_checked(now_ms)
-        self._book_health(candles.symbol, is_read, now_ms)
+        self._book_health(candles.symbol, is_read, now_ms, report)
 
     async def _fetch_into(
         self, candles: SymbolCandles, lane: Lane, wanted: FetchRange, now_ms: int, report: ReportBuilder, *, is_first: bool = False
@@ -249,25 +266,30 @@ class CandleManager:
                 report.failures.append(FetchFailure(symbol, timeframe, f"{type(error).__name__}: {error}"))
                 return None
 
-    def _book_health(self, symbol: Symbol, is_read: bool, now_ms: int) -> None:
+    def _book_health(self, symbol: Symbol, is_read: bool, now_ms: int, report: ReportBuilder) -> None:
+        before = self.health.state(symbol)
         if is_read:
             self.health.succeeded(symbol, now_ms)
         else:
             self.health.failed(symbol, now_ms)
+        now = self.health.state(symbol)
+        if now is not before:
+            report.health.append(HealthChange(symbol, before, now))
 
-    async def _audit_series(self, candles: SymbolCandles, timeframe: Timeframe, found: list[AuditMismatch]) -> None:
+    async def _audit_series(self, candles: SymbolCandles, timeframe: Timeframe, found: list[AuditMismatch], report: ReportBuilder) -> None:
         newest = candles.series[timeframe].newest_open_ms
         if newest is None:
             return
         wanted = FetchRange(newest - (self.parameters.audit_bars - 1) * timeframe.ms, newest)
-        report = ReportBuilder()
         bars = await self._fetch(candles.symbol, timeframe, wanted, report)
         for bar in bars or ():
             ours = candles.series[timeframe].find(bar.open_ms)
             if ours is not None and not same_prices(ours, bar):
                 found.append(AuditMismatch(candles.symbol, timeframe, ours, bar))
         if bars:
-            self._take_over(candles, candles.merge(timeframe, bars, wanted))
+            merged = candles.merge(timeframe, bars, wanted)
+            report.add(merged)
+            self._take_over(candles, merged)
 
 
 def _feed(symbol: Symbol, series: BarSeries) -> Iterator[ClosedBar]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
 
 from trading_system.data.bar_series import Gap
+from trading_system.data.data_health import HealthState
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
 
@@ -41,6 +43,36 @@ class Correction(NamedTuple):
     now: Bar
 
 
+class BarFault(Enum):
+    """Why a bar of an answer was left out; `.value` is the word in logs."""
+
+    UNSOUND = "unsound"
+    """Not finite, not positive, or high and low do not enclose open and close."""
+    MISALIGNED = "misaligned"
+    FUTURE = "future"
+    """Beyond the bar that runs now."""
+    UNASKED = "unasked"
+    """Older than what was asked for: harmless, some venues round the range."""
+
+
+class RejectedBars(NamedTuple):
+    """Bars of one answer that were left out for one reason; the first of them by open time."""
+
+    symbol: Symbol
+    timeframe: Timeframe
+    fault: BarFault
+    bars: int
+    first_open_ms: int
+
+
+class HealthChange(NamedTuple):
+    """The feed of a symbol changed its state."""
+
+    symbol: Symbol
+    before: HealthState
+    now: HealthState
+
+
 class SeriesGap(NamedTuple):
     symbol: Symbol
     timeframe: Timeframe
@@ -56,6 +88,14 @@ class AuditMismatch(NamedTuple):
     venues: Bar
 
 
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """One look at the venue's own longer bars: where they differ, what could not be read, and corrections that came of it."""
+
+    mismatches: tuple[AuditMismatch, ...]
+    candles: CandleReport
+
+
 @dataclass(slots=True)
 class Merged:
     """What one answer of the venue did to one symbol."""
@@ -65,10 +105,17 @@ class Merged:
     corrections: list[Correction] = field(default_factory=list)
     gaps: list[SeriesGap] = field(default_factory=list)
     must_rebuild: bool = False
-    rejected: int = 0
-    """Unsound, misaligned or outside the range that was asked for."""
+    rejected: list[RejectedBars] = field(default_factory=list)
     running: int = 0
     """Not closed yet: left out."""
+
+    def reject(self, symbol: Symbol, timeframe: Timeframe, fault: BarFault, open_ms: int) -> None:
+        """Count one bar that was left out."""
+        for position, known in enumerate(self.rejected):
+            if known.fault is fault and known.timeframe is timeframe:
+                self.rejected[position] = known._replace(bars=known.bars + 1)
+                return
+        self.rejected.append(RejectedBars(symbol, timeframe, fault, 1, open_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +125,19 @@ class CandleReport:
     requests: int
     new_bars: int
     hydrated: int
-    rejected: int
+    rejected: tuple[RejectedBars, ...]
     failures: tuple[FetchFailure, ...]
     corrections: tuple[Correction, ...]
     gaps: tuple[SeriesGap, ...]
     skipped: tuple[Symbol, ...]
     """Unhealthy symbols whose turn it was not."""
     store_failure: str | None
+    health: tuple[HealthChange, ...] = ()
+
+    @property
+    def rejected_count(self) -> int:
+        """Bars that were left out."""
+        return sum(row.bars for row in self.rejected)
 
 
 @dataclass(slots=True)
@@ -94,16 +147,17 @@ class ReportBuilder:
     requests: int = 0
     new_bars: int = 0
     hydrated: int = 0
-    rejected: int = 0
+    rejected: list[RejectedBars] = field(default_factory=list)
     failures: list[FetchFailure] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
     gaps: list[SeriesGap] = field(default_factory=list)
     skipped: list[Symbol] = field(default_factory=list)
     store_failure: str | None = None
+    health: list[HealthChange] = field(default_factory=list)
 
     def add(self, merged: Merged) -> None:
         self.new_bars += len(merged.new_bars)
-        self.rejected += merged.rejected
+        self.rejected.extend(merged.rejected)
         self.corrections.extend(merged.corrections)
         self.gaps.extend(merged.gaps)
 
@@ -112,10 +166,11 @@ class ReportBuilder:
             self.requests,
             self.new_bars,
             self.hydrated,
-            self.rejected,
+            tuple(self.rejected),
             tuple(self.failures),
             tuple(self.corrections),
             tuple(self.gaps),
             tuple(self.skipped),
             self.store_failure,
+            tuple(self.health),
         )

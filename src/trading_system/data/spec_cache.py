@@ -5,7 +5,6 @@ Written atomically: a crash leaves the old file or the new one. An unreadable fi
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from trading_system.data.atomic_file import write_whole
 from trading_system.domain.market import Instrument
 
 _VERSION: Final = 1
@@ -31,14 +31,7 @@ class CachedSpecs:
 
 def save_specs(path: Path, instruments: tuple[Instrument, ...], now: datetime) -> None:
     """Replace the file; OSError when the disk refuses."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = msgspec.json.encode(CachedSpecs(_VERSION, now, instruments))
-    draft = path.with_name(path.name + ".new")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_whole(path, msgspec.json.encode(CachedSpecs(_VERSION, now, instruments)))
 
 
 def load_specs(path: Path) -> CachedSpecs | None:

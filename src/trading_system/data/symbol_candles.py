@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from trading_system.data.bar_series import BarSeries, Gap, Merge, is_sound
 from trading_system.data.candle_schedule import CandleParameters, FetchRange, SeriesAsk, plan_fetch
-from trading_system.data.candle_updates import ClosedBar, Correction, Merged, SeriesGap
+from trading_system.data.candle_updates import BarFault, ClosedBar, Correction, Merged, SeriesGap
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
 
@@ -84,10 +84,11 @@ class SymbolCandles:
         series = self.series[timeframe]
         step = series.step_ms
         for bar in bars:
-            if bar.open_ms > wanted.until_ms:
+            fault = _fault_of(bar, wanted, step)
+            if fault is not None:
+                result.reject(self.symbol, timeframe, fault, bar.open_ms)
+            elif bar.open_ms > wanted.until_ms:
                 result.running += 1
-            elif bar.open_ms < wanted.since_ms or bar.open_ms % step or not is_sound(bar):
-                result.rejected += 1
             else:
                 self._take(series, bar, result, is_first)
         return result
@@ -127,3 +128,14 @@ class SymbolCandles:
         # a longer bar whose predecessor is missing waits: the fetch that brings the predecessor brings it too
         if made is not None and (parent.newest_open_ms is None or made.open_ms <= parent.newest_open_ms + length):
             self._take(parent, made, result, is_first=False)
+
+
+def _fault_of(bar: Bar, wanted: FetchRange, step_ms: int) -> BarFault | None:
+    """What is wrong with a bar of an answer. The running bar may be in it, and the next one while the answer travels."""
+    if bar.open_ms > wanted.until_ms + 2 * step_ms:
+        return BarFault.FUTURE
+    if bar.open_ms < wanted.since_ms:
+        return BarFault.UNASKED
+    if bar.open_ms % step_ms:
+        return BarFault.MISALIGNED
+    return None if is_sound(bar) else BarFault.UNSOUND

@@ -45,9 +45,13 @@ TIER_A_PINNED: Final = "Tier A coin bypassing filters"
 DATA_UNAVAILABLE: Final = "DATA_UNAVAILABLE"
 CANDLE_CORRECTED: Final = "CANDLE_CORRECTED"
 CANDLE_GAP: Final = "CANDLE_GAP"
+CANDLE_REJECTED: Final = "CANDLE_REJECTED"
+"""Bars of the venue that mean nothing (not finite, not positive, torn, off the grid, from the future) were left out."""
 CANDLE_AUDIT_MISMATCH: Final = "CANDLE_AUDIT_MISMATCH"
 INSTRUMENT_CHANGED: Final = "INSTRUMENT_CHANGED"
 QUOTE_REFUSED: Final = "QUOTE_REFUSED"
+DATA_HEALTH: Final = "DATA_HEALTH"
+"""The candle feed of one market became better or worse."""
 
 # signals, auction, risk
 SIGNAL: Final = "SIGNAL"

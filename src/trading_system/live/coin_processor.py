@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trading_system.data.candle_manager import CandleManager, Progress
-from trading_system.data.candle_updates import BarUpdates, CandleReport
+from trading_system.data.candle_updates import AuditReport, BarUpdates, CandleReport
 from trading_system.data.data_health import Coverage, CoverageRule, judge_coverage
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.market import Ticker, Timeframe
@@ -126,6 +126,13 @@ async def load_history(host: ScanHost, symbols: tuple[Symbol, ...], progress: Pr
 async def refresh_candles(host: ScanHost) -> CandleReport:
     """Read what is due and feed it."""
     report = await host.candles.refresh(host.markets.managed())
+    feed(host, host.candles.drain())
+    return report
+
+
+async def audit_candles(host: ScanHost, count: int) -> AuditReport:
+    """Compare the longer bars of the next `count` markets with the venue's own; what differs is taken over and fed anew."""
+    report = await host.candles.audit_next(count)
     feed(host, host.candles.drain())
     return report
 

@@ -46,6 +46,8 @@ class LiveRules:
     protection_poll_s: float = 3.0
     fills_overlap: timedelta = timedelta(minutes=5)
     kill_file_poll_s: float = 1.0
+    audits_per_cycle: int = 0
+    """Symbols whose longer bars are compared with the venue's own in each cycle, in turn."""
     coverage: CoverageRule = field(default_factory=CoverageRule)
 
 

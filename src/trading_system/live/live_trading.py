@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
 
+from trading_system.data.market_discovery import DiscoveryReport
 from trading_system.domain import log_events as ev
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.events import DecisionNoted
@@ -24,9 +25,10 @@ from trading_system.execution.protection import NakedStage
 from trading_system.execution.reconcile import Defer, StrangeOrder
 from trading_system.live.account_sync import SyncReport, sync_account
 from trading_system.live.auction_runner import Facts, holdings_of, run_auction
-from trading_system.live.coin_processor import ScanReport, coverage, judge_markets, load_history, refresh_candles
+from trading_system.live.coin_processor import ScanReport, audit_candles, coverage, judge_markets, load_history, refresh_candles
 from trading_system.live.components import Components
 from trading_system.live.cycle_report import CycleReport
+from trading_system.live.data_story import DataStory
 from trading_system.live.exposure_book import build_exposure
 from trading_system.live.health_monitor import HealthFacts, assess
 from trading_system.live.kill_switch_ops import enforce_mode
@@ -55,6 +57,7 @@ class LiveTrading(Components):
         self.entry_gates: dict[str, str] = {}
         """Why entries are off besides mode and barrier: short name → text (missing go-live acts, a refused configuration …)."""
         self._tell = Narrator(self.log, self.recorder, self.alerts)
+        self._data = DataStory(self.log, self.recorder, self.alerts)
         self._waiting: tuple[Candidate, ...] = ()
         self._clusters: dict[Symbol, Symbol] = {}
         self._clustered_on: datetime | None = None
@@ -105,7 +108,13 @@ class LiveTrading(Components):
 
     async def _discover(self) -> None:
         if self.discovery.is_due(self.clock.now()):
-            self._tell.discovered(await self.discovery.discover(), self.markets)
+            await self.discover()
+
+    async def discover(self) -> DiscoveryReport:
+        """Ask the venue what it offers, take it over and tell it."""
+        report = await self.discovery.discover()
+        self._data.discovered(report, self.markets)
+        return report
 
     async def _read_quotes(self) -> None:
         tickers = await self.market_data.tickers()
@@ -213,12 +222,14 @@ class LiveTrading(Components):
     async def _refresh_candles(self) -> None:
         self.markets.hold(position.symbol for position in self.positions.active())
         if self.is_warm:
-            self._tell.candles(await refresh_candles(self))
+            self._data.candles(await refresh_candles(self))
+            if self.rules.audits_per_cycle:
+                self._data.audited(await audit_candles(self, self.rules.audits_per_cycle))
 
     async def _trade(self, report: CycleReport) -> None:
         thin = coverage(self, self.rules.coverage)
         if not thin.is_enough:
-            self._tell.thin(thin)
+            self._data.thin(thin)
             return
         scan = judge_markets(self)
         report.signals = len(scan.signals)
@@ -322,5 +333,6 @@ class LiveTrading(Components):
 
     async def warm_up(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Load every market's history and feed the engines. Protection is at work long before this ends."""
-        self._tell.candles(await load_history(self, self.markets.managed(), progress))
+        self.markets.hold(position.symbol for position in self.positions.active())
+        self._data.candles(await load_history(self, self.markets.managed(), progress))
         self.is_warm = True

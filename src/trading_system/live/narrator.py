@@ -8,10 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, assert_never
 
-from trading_system.data.candle_updates import CandleReport
-from trading_system.data.data_health import Coverage
-from trading_system.data.market_discovery import DiscoveryReport
-from trading_system.data.market_registry import MarketRegistry, ShrinkRejected, UniverseAccepted
 from trading_system.domain import log_events as ev
 from trading_system.domain.intents import Approved, EntryDecision, EntryIntent, Refused
 from trading_system.domain.modes import Mode
@@ -65,56 +61,11 @@ class Narrator:
         self._stuck: set[ClientOrderId] = set()
         self._alone: frozenset[str] = frozenset()
 
-    # --- markets ----------------------------------------------------------------------------------------------------
-
-    def discovered(self, report: DiscoveryReport, markets: MarketRegistry) -> None:
-        match report.decision:
-            case UniverseAccepted() as accepted:
-                counts = {f"tier_{tier.value.lower()}": n for tier, n in sorted(report.tier_counts.items(), key=lambda kv: kv[0].value)}
-                self._log.info(ev.UNIVERSE_DISCOVERED, universe=len(markets.eligible()), **counts)
-                for symbol in accepted.added:
-                    self._log.debug(ev.SYMBOL_ADDED, symbol=symbol)
-                for gone in accepted.removed:
-                    self._log.info(ev.SYMBOL_REMOVED, symbol=gone.symbol, reason=gone.reason.value)
-                for pinned in report.pinned:
-                    self._log.debug(ev.TIER_A_PINNED, symbol=pinned.symbol)
-            case ShrinkRejected() as refused:
-                self._log.warning(ev.UNIVERSE_SHRINK_REJECTED, last=refused.last_good_count, found=refused.found_count)
-                self._alerts.alert(
-                    "UNIVERSE_SHRINK", f"Discovery found {refused.found_count} markets, last time {refused.last_good_count}; old one kept"
-                )
-            case None:
-                self._log.warning(ev.DATA_UNAVAILABLE, what="discovery", why=report.failure)
-
-    def candles(self, report: CandleReport) -> None:
-        for failure in report.failures:
-            self._log.warning(
-                ev.DATA_UNAVAILABLE, what="candles", symbol=failure.symbol, timeframe=failure.timeframe.value, why=failure.why
-            )
-        for correction in report.corrections:
-            self._log.warning(
-                ev.CANDLE_CORRECTED,
-                symbol=correction.symbol,
-                timeframe=correction.timeframe.value,
-                open_ms=correction.now.open_ms,
-                close_before=correction.before.close,
-                close_now=correction.now.close,
-            )
-        for gap in report.gaps:
-            self._log.debug(ev.CANDLE_GAP, symbol=gap.symbol, timeframe=gap.timeframe.value)
-
-    def thin(self, found: Coverage) -> None:
-        """Too few markets have their bars: no entries this cycle."""
-        self._log.warning(ev.DATA_UNAVAILABLE, what="coverage", ready=found.ready, needed=found.ready_min, universe=found.universe)
-        self._alerts.alert(
-            "DATA_UNAVAILABLE", f"Only {found.ready} of {found.universe} markets have bars, {found.ready_min} needed: no entries"
-        )
+    # --- decisions --------------------------------------------------------------------------------------------------
 
     def waiting(self, candidates: int, why: str) -> None:
         """There are candidates, and nothing to size them on."""
         self._log.warning(ev.ENTRIES_WAIT, candidates=candidates, why=why)
-
-    # --- decisions --------------------------------------------------------------------------------------------------
 
     def scanned(self, report: ScanReport) -> None:
         for decision in report.changed:
@@ -136,13 +87,16 @@ class Narrator:
 
     def _refused_signal(self, refusal: RefusedSignal) -> None:
         signal = refusal.signal
-        event = ev.SIGNAL_REJECTED_SPREAD if refusal.reason is SignalRefusal.SPREAD else ev.SIGNAL_REJECTED
+        event = {SignalRefusal.SPREAD: ev.SIGNAL_REJECTED_SPREAD, SignalRefusal.QUOTE: ev.QUOTE_REFUSED}.get(
+            refusal.reason, ev.SIGNAL_REJECTED
+        )
         level = self._log.debug if refusal.reason is SignalRefusal.COOLDOWN else self._log.info
         level(
             event,
             position_id=position_id_of(signal.symbol, signal.at_ms),
             symbol=signal.symbol,
             reason=refusal.reason.value,
+            fault=None if refusal.fault is None else refusal.fault.value,
             limit=refusal.limit,
             actual=refusal.actual,
         )

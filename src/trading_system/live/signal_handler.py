@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Protocol
 
-from trading_system.data.tick_guard import mid_of
+from trading_system.data.tick_guard import QuoteFault, QuoteRefused, mid_of
 from trading_system.domain.events import SignalEmitted
 from trading_system.domain.intents import EntryIntent
 from trading_system.domain.market import Ticker
@@ -41,6 +41,8 @@ class RefusedSignal:
     reason: SignalRefusal
     limit: Decimal | None = None
     actual: Decimal | None = None
+    fault: QuoteFault | None = None
+    """What is wrong with the quote, when that is the reason."""
 
 
 class CooldownBook(Protocol):
@@ -115,8 +117,10 @@ def _check(signal: Signal, host: SignalHost, now: datetime) -> RefusedSignal | N
         left = Decimal((rules.cooldown - (now - last)).total_seconds())
         return RefusedSignal(signal, SignalRefusal.COOLDOWN, Decimal(0), left)
     ticker = host.quotes.ticker(signal.symbol)
-    if ticker is None or not host.quotes.is_usable(signal.symbol, now):
-        return RefusedSignal(signal, SignalRefusal.QUOTE)
+    verdict = host.quotes.verdict(signal.symbol, now)
+    if ticker is None or isinstance(verdict, QuoteRefused):
+        fault = verdict if isinstance(verdict, QuoteRefused) else QuoteRefused(signal.symbol, QuoteFault.STALE)
+        return RefusedSignal(signal, SignalRefusal.QUOTE, fault.limit, fault.actual, fault.fault)
     return _check_quote(signal, ticker, rules.quotes)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from trading_system.config.settings import Settings
 from trading_system.data.candle_manager import CandleManager
 from trading_system.data.data_health import HealthBook
+from trading_system.data.health_file import HealthFile
 from trading_system.data.market_discovery import MarketDiscovery
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.data.tick_guard import TickGuard
@@ -53,6 +54,7 @@ class Ports:
     alerts: Alerter
     candle_store: CandleStore | None = None
     spec_cache: Path | None = None
+    health_file: Path | None = None
 
 
 def live_rules(settings: Settings) -> LiveRules:
@@ -63,6 +65,7 @@ def live_rules(settings: Settings) -> LiveRules:
         fills_overlap=timedelta(minutes=float(settings.execution.reconcile.fills_overlap_minutes)),
         kill_file_poll_s=float(settings.safety.kill_file_poll_s),
         coverage=p.coverage_rule(settings),
+        audits_per_cycle=1,
     )
 
 
@@ -84,8 +87,15 @@ def assemble(
     clock, log = ports.clock, ports.log
     limits = p.risk_limits(settings)
     markets = MarketRegistry(p.registry_parameters(settings))
+    health_file = None if ports.health_file is None else HealthFile(ports.health_file)
+    health_parameters = p.health_parameters(settings)
     candles = CandleManager(
-        ports.market_data, clock, ports.candle_store, p.candle_parameters(settings), HealthBook(p.health_parameters(settings))
+        ports.market_data,
+        clock,
+        ports.candle_store,
+        p.candle_parameters(settings),
+        HealthBook(health_parameters) if health_file is None else health_file.load(health_parameters),
+        health_file,
     )
     volatility = VolatilityBook()
     protection = settings.safety.protection

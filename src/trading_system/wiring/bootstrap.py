@@ -36,7 +36,7 @@ from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import PacedClock, WallClock
 from trading_system.wiring.control import open_control
 from trading_system.wiring.daemon import Daemon, Say
-from trading_system.wiring.data_files import JOURNAL_FILE, SPECS_FILE
+from trading_system.wiring.data_files import DATA_HEALTH_FILE, JOURNAL_FILE, SPECS_FILE
 from trading_system.wiring.embedded_exchange import EmbeddedExchange
 from trading_system.wiring.entry_gates import SCHEMA_GATE, SCHEMA_RECHECK_S, judge_schema, missing_acts
 from trading_system.wiring.good_config import GoodConfigKeeper, announce
@@ -127,6 +127,7 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
             alerts=alerts,
             candle_store=store,
             spec_cache=data_dir / SPECS_FILE,
+            health_file=data_dir / DATA_HEALTH_FILE,
         )
         rules = live_rules(settings)
         live = assemble(settings, ports, journal, strategy, data_dir, rules=rules)

@@ -124,7 +124,7 @@ class Daemon:
         live = self.live
         try:
             if live.markets.universe is None:
-                report = await live.discovery.discover()
+                report = await live.discover()
                 if report.failure is not None:
                     return report.failure
             live.quotes.update(await live.market_data.tickers())

@@ -7,3 +7,4 @@ from typing import Final
 JOURNAL_FILE: Final = "positions.db"
 LOCK_FILE: Final = "trading-bot.pid"
 SPECS_FILE: Final = "instruments.json"
+DATA_HEALTH_FILE: Final = "data_health.json"

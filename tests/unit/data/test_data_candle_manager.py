@@ -207,7 +207,7 @@ async def test_unsound_misaligned_and_unasked_bars_are_counted_and_left_out() ->
     desk.clock.moment = at(0, minutes=30)
     report = await desk.manager.refresh([ADA])
 
-    assert report.rejected == 3
+    assert report.rejected_count == 3
     assert [e.bar for e in desk.manager.drain().new_bars] == [good]
 
 
@@ -331,10 +331,10 @@ async def test_the_audit_takes_the_venues_own_bar_over_ours() -> None:
 
     found = await desk.manager.audit_next()
 
-    assert [(m.timeframe, m.venues) for m in found] == [(H1, own)]
+    assert [(m.timeframe, m.venues) for m in found.mismatches] == [(H1, own)]
     assert desk.manager.bars(ADA, H1, 1) == (own,)
     assert desk.manager.drain().rebuild == (ADA,)
-    assert await desk.manager.audit_next() == ()
+    assert (await desk.manager.audit_next()).mismatches == ()
 
 
 async def test_after_an_outage_of_hours_everything_missing_arrives_in_order() -> None:

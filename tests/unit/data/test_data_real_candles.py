@@ -38,7 +38,7 @@ def test_hours_made_of_real_quarters_are_the_exchanges_own_hours(market_data: Pa
     assert len(made) >= QUARTERS // 4 - 1
     assert all(same_prices(bar, hours[bar.open_ms]) for bar in made)
     assert all(abs(bar.volume - hours[bar.open_ms].volume) <= 1e-6 * bar.volume for bar in made)
-    assert (merged.rejected, merged.gaps) == (0, [])
+    assert (merged.rejected, merged.gaps) == ([], [])
 
 
 def test_the_crash_bars_of_october_2025_are_kept(market_data: Path) -> None:
