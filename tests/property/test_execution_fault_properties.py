@@ -64,7 +64,8 @@ async def run(words: list[str], cancels: list[str], marks: list[int], style: Ent
                 venue.fill_resting(str(order.client_order_id))
         await rig.step()
     venue.mark = Decimal(max(97, marks[-1]))
-    await rig.steps(60)
+    # the entry's time, six lost cancels ten seconds apart, and the minute an entry that ended empty is waited for
+    await rig.steps(100)
     return rig
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from trading_system.domain.account import VenuePosition
 from trading_system.domain.actions import CancelOrder
@@ -23,6 +23,8 @@ from trading_system.execution.position_view import is_through
 from trading_system.execution.resolution import position_on
 from trading_system.execution.stop_plan import emergency_stop
 from trading_system.execution.venue_reads import StreakCounter, Streaks, VenueReads
+
+_MAY_BE_THE_LAST: Final = "it may be the position we just closed, from a snapshot that lags"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class ReconcileRules:
     settle_s: float = 10.0
     """A position right after one of our fills is adopted only when a second look agrees."""
     lag_s: float = 60.0
-    """How far the list of positions may lag: for so long, what looks like the position just closed is taken for it."""
+    """How far the list of positions may lag: for so long after one of our fills, what it shows may be from before that fill."""
     adopted_stop_distance: Decimal = Decimal("0.02")
 
 
@@ -196,8 +198,8 @@ class _Comparison:
             age_s = (self.reads.at - newest).total_seconds()
             if age_s < self.rules.settle_s and streak.count < self.rules.looks_needed:
                 return [Defer(symbol, "a fill is recent: a second look must agree")]
-            if age_s < self.rules.lag_s and self._looks_like_the_last(venue):
-                return [Defer(symbol, "it may be the position we just closed, from a snapshot that lags")]
+            if self._may_be_the_last(venue):
+                return [Defer(symbol, _MAY_BE_THE_LAST)]
         evidence = f"venue lists {venue.direction.value} {venue.qty} at {venue.entry_price}, read at {self.reads.at.isoformat()}"
         if not self.rules.adopt_phantoms:
             return [Unmanaged(symbol, evidence)]
@@ -208,6 +210,14 @@ class _Comparison:
         if position_id in self.state.positions:
             return [Defer(symbol, "its name is taken until the next second")]
         return [self._adoption(position_id, venue, market, evidence)]
+
+    def _may_lag(self, symbol: Symbol) -> bool:
+        """True while a list of positions read now may be from before our newest fill."""
+        newest = self.state.newest_fill_at.get(symbol)
+        return newest is not None and (self.reads.at - newest).total_seconds() < self.rules.lag_s
+
+    def _may_be_the_last(self, venue: VenuePosition) -> bool:
+        return self._may_lag(venue.symbol) and self._looks_like_the_last(venue)
 
     def _looks_like_the_last(self, venue: VenuePosition) -> bool:
         """True when the position we closed last on that symbol had this direction and was at least this large."""
@@ -298,9 +308,14 @@ class _Comparison:
         adjustment_id = f"adj-{position_id}-{position.tally.entered}-{position.tally.exited}-{venue.qty}"
         evidence = f"{read}; {position.qty} in the books"
         if position.state.awaits_entry:
+            if self._may_be_the_last(venue):
+                return [Defer(symbol, _MAY_BE_THE_LAST)]
             return [AdoptPending(position_id, adjustment_id, delta, venue.entry_price, evidence)]
         if streak.count < self.rules.looks_needed:
             return [Defer(symbol, f"{evidence}: fills first")]
+        if venue.qty < position.tally.entered - position.tally.exited and self._may_lag(symbol):
+            # less than the fills come to: believing an old list would take a part of the stop away
+            return [Defer(symbol, f"{evidence}: the list may be from before our newest fill")]
         return [AdjustQuantity(position_id, adjustment_id, delta, venue.entry_price, evidence)]
 
     def _is_explained(self, position: Position, venue: VenuePosition, delta: Decimal) -> bool:
@@ -313,7 +328,7 @@ class _Comparison:
             return []  # known already; or ours is out by its fills and this is another one, adopted once ours is closed
         streak = self.counter.count(f"side {position.position_id}", venue.direction.value)
         evidence = f"{read}; the books say {position.direction.value} {position.qty}"
-        if streak.count < self.rules.looks_needed:
+        if streak.count < self.rules.looks_needed or self._may_be_the_last(venue):
             return [Defer(position.symbol, evidence)]
         return [Quarantine(position.position_id, evidence)]
 
@@ -322,9 +337,9 @@ class _Comparison:
         if position.qty <= 0 or position.state is PositionState.ORPHANED:
             return []
         key = f"gone {position.position_id}"
-        if not self.reads.is_complete or self._is_stale(position.symbol):
+        if not self.reads.is_complete or self._may_lag(position.symbol):
             self.counter.keep(key)
-            return [Defer(position.symbol, "not listed, but the look was not complete or older than our newest fill")]
+            return [Defer(position.symbol, "not listed, but the look was not complete, or may be from before our newest fill")]
         streak = self.counter.count(key)
         waited_s = streak.last_s - streak.first_s
         if streak.count < self.rules.looks_needed or waited_s < self.rules.orphan_after_s:

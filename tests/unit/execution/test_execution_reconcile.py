@@ -24,7 +24,17 @@ from fakes.execution_venue import Looks
 from trading_system.domain import events as ev
 from trading_system.domain.account import VenuePosition
 from trading_system.domain.actions import CancelOrder
-from trading_system.domain.orders import ClientOrderId, Direction, FillKind, OpenOrder, OrderKind, OrderPurpose, Side, VenueOrderId
+from trading_system.domain.orders import (
+    ClientOrderId,
+    Direction,
+    FillKind,
+    OpenOrder,
+    OrderKind,
+    OrderPurpose,
+    PositionId,
+    Side,
+    VenueOrderId,
+)
 from trading_system.domain.positions import CloseReason, EndReason
 from trading_system.domain.units import Price, Qty, Usd
 from trading_system.execution.ledger import LedgerState
@@ -159,11 +169,56 @@ def test_an_entry_in_flight_that_the_venue_does_not_hold_is_left_to_its_resoluti
 
 
 def test_a_difference_waits_for_fills_and_is_adjusted_when_a_second_look_agrees() -> None:
-    first, second = findings(ledger(*protected_events()), a_look(5, held("7")), a_look(8, held("7")))
+    first, second = findings(ledger(*protected_events()), a_look(65, held("7")), a_look(68, held("7")))
 
     assert [type(finding) for finding in first] == [Defer]
     assert isinstance(second[0], AdjustQuantity)
     assert (second[0].delta, second[0].adjustment_id) == (-3, f"adj-{PID}-10-0-7")
+
+
+def test_less_than_the_fills_come_to_is_not_believed_while_the_list_may_be_from_before_them() -> None:
+    """Our fill is of second 1: a list that lags by up to a minute may still show what was held before it."""
+    looks = [a_look(s, held("7")) for s in (5, 8, 57, 60, 63)]
+
+    assert [type(finding) for (finding,) in findings(ledger(*protected_events()), *looks)] == [Defer, Defer, Defer, Defer, AdjustQuantity]
+
+
+def test_more_than_the_fills_come_to_is_protected_at_once_and_taken_back_as_soon() -> None:
+    more = ledger(*protected_events(), ev.QuantityAdjusted(at(8), PID, "adj-1", D(3), Price(D(100)), "venue lists long 13"))
+
+    grown = findings(ledger(*protected_events()), a_look(5, held("13")), a_look(8, held("13")))
+    taken_back = findings(more, a_look(11, held("10")), a_look(14, held("10")))
+
+    assert [type(finding) for (finding,) in (*grown, *taken_back)] == [Defer, AdjustQuantity, Defer, AdjustQuantity]
+
+
+def closed_then(direction: Direction) -> LedgerState:
+    """A long of 10 ended at second 4; an entry of 10 in `direction` is in flight since second 6."""
+    other = replace(entry_events()[0].plan, position_id=PositionId("BTC-202511210830"), direction=direction, planned_at=at(6))
+    return ledger(
+        *open_events(),
+        booked(a_fill("f2", "10", None, seconds=4), None),
+        ev.PositionClosed(at(5), PID, CloseReason.BY_HAND, None, Usd(D(0)), Usd(D(0)), Usd(D(0)), "fill f2"),
+        ev.EntryPlanned(at(6), other),
+    )
+
+
+def test_an_entry_in_flight_is_not_taken_for_filled_by_a_list_that_still_shows_the_last_position() -> None:
+    state = closed_then(Direction.LONG)
+
+    assert [type(finding) for (finding,) in findings(state, *(a_look(s, held()) for s in (8, 11, 63, 66)))] == [
+        Defer,
+        Defer,
+        Defer,
+        AdoptPending,
+    ]
+
+
+def test_a_reversal_is_not_quarantined_by_a_list_that_still_shows_the_last_position() -> None:
+    state = closed_then(Direction.SHORT)
+
+    kinds = [type(finding) for (finding,) in findings(state, *(a_look(s, held()) for s in (8, 11, 63, 66)))]
+    assert kinds == [Defer, Defer, Defer, Quarantine]
 
 
 def test_a_difference_below_one_step_is_none() -> None:
@@ -184,13 +239,14 @@ def test_the_other_direction_is_a_matter_for_a_human() -> None:
 
 
 def test_a_position_that_vanished_without_a_fill_is_orphaned_late_and_never_closed() -> None:
-    looks = [a_look(s) for s in range(5, 40, 3)]
+    looks = [a_look(s) for s in range(5, 100, 3)]
     found = findings(ledger(*protected_events()), *looks)
 
     kinds = [type(finding) for look in found for finding in look]
     assert kinds[0] is Defer
     assert Orphan in kinds
-    assert kinds.index(Orphan) == 7  # 21 s after the first complete look
+    # 21 s after the first complete look that cannot be from before the fill of second 1
+    assert looks[kinds.index(Orphan)].started_s == 62 + 21
 
 
 def test_incomplete_readings_never_orphan() -> None:
