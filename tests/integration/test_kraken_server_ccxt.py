@@ -163,7 +163,7 @@ async def test_history_leverage_and_ledger_endpoints_parse(client: Any) -> None:
     assert {row["type"] for row in await client.fetch_ledger()} >= {"transfer", "trade"}
     assert (await client.fetch_leverage_tiers([BTC]))[BTC][0]["maxLeverage"] == 50
     assert (await client.fetch_trading_fees())[BTC]["taker"] == 0.0005
-    assert await client.fetch_funding_rate_history(BTC) == []
+    assert len(await client.fetch_funding_rate_history(BTC)) == 3_000
     assert await client.fetch_positions_history() == []
 
 

@@ -78,7 +78,7 @@ async def test_public_market_data_is_read(stranger: Stranger, server: KrakenServ
     assert status["tradeable"] is True
     assert len((await ask(market.get_instruments_status))["instrumentStatus"]) == 2
     assert [row["event"]["Execution"]["execution"]["uid"] for row in executions["elements"]] == [row["uid"] for row in trades]
-    assert rates["rates"] == []
+    assert rates["rates"][-1].keys() == {"timestamp", "fundingRate", "relativeFundingRate"}
 
 
 async def test_charts_of_every_tick_type_and_resolution_are_listed_and_read(stranger: Stranger) -> None:

@@ -134,7 +134,7 @@ class Front:
         assert found is not None, path
         route, path_values = found
         params = Params([*path_values.items(), *pairs])
-        points = route.cost(params)
+        points = route.points(params, 2)
         is_refused = route.pool is not Pool.PUBLIC and not self._budget.take(route.pool, points, self.clock.monotonic())
         self._note(path, dict(pairs), points, is_refused=is_refused)
         now_ms = self.exchange.now_ms

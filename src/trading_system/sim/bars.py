@@ -19,7 +19,7 @@ MINUTE_MS: Final = 60_000
 QUARTER_MS: Final = 900_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
-_MONDAY_MS: Final = 4 * DAY_MS  # 1970-01-05; weeks open on Mondays
+MONDAY_MS: Final = 4 * DAY_MS  # 1970-01-05; weeks open on Mondays
 
 RESOLUTION_MS: Final = {
     "1m": MINUTE_MS,
@@ -135,9 +135,9 @@ class BarColumns:
                 del column[:surplus]
 
 
-def aggregate(bars: Iterable[Bar], length_ms: int) -> list[Bar]:
+def aggregate(bars: Iterable[Bar], length_ms: int, week_opens_ms: int = MONDAY_MS) -> list[Bar]:
     """Merge ascending bars into bars of `length_ms` (a multiple of theirs). Weeks open on Monday, everything else at the epoch."""
-    shift = _MONDAY_MS if length_ms == 7 * DAY_MS else 0
+    shift = week_opens_ms if length_ms == 7 * DAY_MS else 0
     merged: list[Bar] = []
     open_ms, o, h, low, c, v = -1, 0.0, 0.0, 0.0, 0.0, 0.0
     for bar in bars:
@@ -251,10 +251,10 @@ class BarSeries:
     def _running_minute(self) -> Bar:
         return Bar(self._open_ms, self._open, self._high, self._low, self._close, self._volume)
 
-    def between(self, resolution: str, from_ms: int, to_ms: int) -> list[Bar]:
+    def between(self, resolution: str, from_ms: int, to_ms: int, week_opens_ms: int = MONDAY_MS) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms], the running one included; KeyError for an unknown resolution."""
         length = RESOLUTION_MS[resolution]
-        shift = _MONDAY_MS if length == 7 * DAY_MS else 0
+        shift = week_opens_ms if length == 7 * DAY_MS else 0
         since = from_ms - (from_ms - shift) % length  # whole bars only: the first one must hold all of its parts
         if length == QUARTER_MS and (self._past is None or since >= self.start_ms):
             # the usual question, without merging what is whole already
@@ -263,7 +263,7 @@ class BarSeries:
             if since <= to_ms:
                 bars += aggregate(self._parts(length, since, to_ms + length - 1), length)
         else:
-            bars = aggregate(self._parts(length, since, to_ms + length - 1), length)
+            bars = aggregate(self._parts(length, since, to_ms + length - 1), length, week_opens_ms)
         return [bar for bar in bars if from_ms <= bar.open_ms <= to_ms]
 
     def _parts(self, length: int, since: int, until: int) -> Iterator[Bar]:

@@ -59,6 +59,7 @@ _LATE_REASON: Final = {
     "marketSuspended": "market_inactive",
     "marketInactive": "market_inactive",
     "marketIsPostOnly": "market_inactive",
+    "wouldIncreasePriceDislocation": "market_inactive",
 }
 _IMMEDIATE: Final = frozenset({OrderType.IOC, OrderType.FOK, OrderType.MKT})
 
@@ -189,16 +190,21 @@ class Desk:
             self._orders.add(now_ms, order, "new_placed_order_by_user")
             return self._placed(now_ms, order, [PlaceEvent(order, reduced)], reduced)
         plan = self._executor.plan(now_ms, market, order, market.ticks_of(order.limit_price))
-        if plan.hits_own and not self._executor.cancels_makers:
-            return self._refuse(now_ms, order, "selfFill")
+        if word := self._find_take_fault(market, order, plan):
+            return self._refuse(now_ms, order, word)
         if (order.order_type in _IMMEDIATE and not plan.takes) or (order.order_type is OrderType.FOK and plan.size < order.quantity):
             return self._refuse(now_ms, order, "iocWouldNotExecute")
         if plan.margin_fault is not None:
             return self._refuse(now_ms, order, plan.margin_fault)
         return self._execute(now_ms, market, order, plan, reduced)
 
+    def _find_take_fault(self, market: MarketState, order: OrderRow, plan: TakerPlan) -> str | None:
+        if plan.takes and market.dislocated(self._variants.dislocation) is order.side:
+            return "wouldIncreasePriceDislocation"
+        return "selfFill" if plan.hits_own and not self._executor.cancels_makers else None
+
     def _execute(self, now_ms: int, market: MarketState, order: OrderRow, plan: TakerPlan, reduced: Decimal | None) -> SendResult:
-        order, executions = self._executor.take(now_ms, market, order, plan)
+        order, executions = self._executor.take(now_ms, market, order, plan, reduced=reduced)
         events: list[OrderEvent] = list(executions)
         if not order.unfilled:
             self._orders.gone(now_ms, order, OrderState.FULLY_EXECUTED, "full_fill")
@@ -276,11 +282,11 @@ class Desk:
                 word = "postWouldExecute"
             elif market.mode is MarketMode.ONLINE:
                 plan = self._executor.plan(now_ms, market, new, market.ticks_of(new.limit_price))
-                word = "selfFill" if plan.hits_own and not self._executor.cancels_makers else plan.margin_fault
+                word = self._find_take_fault(market, new, plan) or plan.margin_fault
             elif self._would_cross(market, new):
                 word = "marketIsPostOnly"
         if word is not None:
-            return EditResult(word, now_ms, old.order_id, old.cli_ord_id)
+            return _refused_edit(now_ms, new, word)
         if not is_released and self._protection.holds(new):
             self._protection.hold_edit(now_ms, replace(request, order_id=old.order_id))
             return EditResult("edited", now_ms, old.order_id, old.cli_ord_id, (EditEvent(old, new, None),))
@@ -379,6 +385,13 @@ class Desk:
             self._take_out(now_ms, order, reason)
         status = "cancelled" if orders else "noOrdersToCancel"
         return CancelAllResult(status, now_ms, symbol or "all", orders, tuple(CancelEvent(order.order_id, order) for order in orders))
+
+
+def _refused_edit(now_ms: int, new: OrderRow, word: str) -> EditResult:
+    """The order stays as it was; the answer shows what it was to become."""
+    reason = REJECT_REASON.get(word)
+    events: tuple[OrderEvent, ...] = () if reason is None else (RejectEvent(new.order_id, new, reason),)
+    return EditResult(word, now_ms, new.order_id, new.cli_ord_id, events)
 
 
 def _offset_of(request: SendRequest) -> LimitOffset | None:

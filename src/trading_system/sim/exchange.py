@@ -14,7 +14,7 @@ from trading_system.sim.agenda import AgendaItem, AgendaKind
 from trading_system.sim.bars import HOUR_MS
 from trading_system.sim.codec import from_json, to_json
 from trading_system.sim.exchange_config import ExchangeConfig as ExchangeConfig
-from trading_system.sim.exchange_views import ExchangeViews
+from trading_system.sim.exchange_views import FUNDING_HOURS_KEPT, ExchangeViews
 from trading_system.sim.funding import fix_rate
 from trading_system.sim.model import (
     CancelAfterResult,
@@ -34,7 +34,6 @@ from trading_system.sim.model import (
 )
 from trading_system.sim.source import PricePoint, PriceSource
 
-_FUNDING_HOURS_KEPT: Final = 8_784
 STATE_VERSION: Final = 2
 _READABLE: Final = (1, 2)  # version 1 knew no agenda
 
@@ -147,7 +146,7 @@ class SimExchange(ExchangeViews):
                 rate = fix_rate(market, at_ms)
                 rows = self._funding[market.spec.symbol]
                 rows.append(rate)
-                del rows[:-_FUNDING_HOURS_KEPT]
+                del rows[:-FUNDING_HOURS_KEPT]
         self._ledger.refresh_guard()
 
     # --- requests ---

@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Final
 
 from trading_system.domain.market import Bar, Instrument, Timeframe
+from trading_system.domain.orders import Side
 from trading_system.sim.agenda import Agenda
-from trading_system.sim.bars import HOUR_MS, BarSeries
+from trading_system.sim.bars import HOUR_MS, MONDAY_MS, BarSeries
 from trading_system.sim.desk import Desk, DeskLimits
 from trading_system.sim.exchange_config import ExchangeConfig
 from trading_system.sim.executor import Executor
 from trading_system.sim.fees import Fees, FeeSchedule
-from trading_system.sim.funding import predict_rate
+from trading_system.sim.funding import past_rates, predict_rate
 from trading_system.sim.ledger import Ledger
 from trading_system.sim.liquidation import Liquidator
 from trading_system.sim.listings import book_rows, instrument, quote_row, status_of, trade_rows
@@ -40,6 +41,7 @@ from trading_system.sim.source import MarketSpec, PriceSource
 from trading_system.sim.tape import Tape
 from trading_system.sim.venue_calendar import VenueCalendar
 
+FUNDING_HOURS_KEPT: Final = 8_784
 _SIDE_MINUTES_SAVED: Final = 120  # of mark and index; of trades twelve hours are kept
 
 
@@ -67,6 +69,7 @@ class ExchangeViews:
         self._desk = Desk(self._markets, self._ledger, self._orders, self._executor, self._tape, limits, self._protection)
         self._calendar = VenueCalendar(self._markets, self._agenda, self._tape, self._liquidator)
         self._funding: dict[str, list[FundingRow]] = {symbol: [] for symbol in self._markets}
+        self._funding_past: dict[str, tuple[FundingRow, ...]] = {}  # made when first asked for
         self._next_hour = self.now_ms - self.now_ms % HOUR_MS + HOUR_MS
 
     def _new_state(self, number: int, spec: MarketSpec) -> MarketState:
@@ -110,16 +113,17 @@ class ExchangeViews:
         """The book with our own orders in it, best first, never crossed."""
         return book_rows(self._markets[symbol], depth)
 
-    def trades(self, symbol: str) -> tuple[TradeRow, ...]:
-        """The latest 100 public trades, newest first."""
-        return trade_rows(self._markets[symbol])
+    def trades(self, symbol: str, before_ms: int | None = None, limit: int = 100) -> tuple[TradeRow, ...]:
+        """Public trades, newest first; the newest thousand are kept. With `before_ms` only those before it."""
+        return trade_rows(self._markets[symbol], before_ms, limit)
 
     def candles(self, symbol: str, tick_type: str, resolution: str, from_s: int, to_s: int) -> Sequence[Bar]:
         """Bars with open time in [from_s, to_s] (epoch seconds), ascending, the running one included.
 
         tick_type trade, mark or spot (= index); resolution 1m … 1w; KeyError for other words.
         """
-        return self._series(symbol, tick_type).between(resolution, from_s * 1000, to_s * 1000)
+        week_opens_ms = 0 if self.config.variants.weeks_open_on_thursday else MONDAY_MS
+        return self._series(symbol, tick_type).between(resolution, from_s * 1000, to_s * 1000, week_opens_ms)
 
     def candles_since(self, symbol: str, tick_type: str) -> int | None:
         """Epoch seconds of the oldest price that candles know of; None before the first."""
@@ -131,12 +135,21 @@ class ExchangeViews:
         return {"trade": market.bars, "mark": market.mark_bars, "spot": market.index_bars}[tick_type]
 
     def funding_history(self, symbol: str) -> tuple[FundingRow, ...]:
-        """Hourly rates, oldest first, at most a year."""
-        return tuple(self._funding[symbol])
+        """Hourly rates, oldest first, at most a year. Those from before the market began are made up from its bars."""
+        rates = self._funding[symbol]
+        if symbol not in self._funding_past:
+            market = self._markets[symbol]
+            hours = self._source.history(market.number, Timeframe.H1)
+            self._funding_past[symbol] = past_rates(hours, market.spec.funding_base_hourly, self._source.start_ms)[-FUNDING_HOURS_KEPT:]
+        return (*self._funding_past[symbol], *rates)[-FUNDING_HOURS_KEPT:]
 
     def funding_prediction(self, symbol: str) -> FundingRow:
         """What the next hour's rate would be if it were fixed now."""
         return predict_rate(self._markets[symbol], self.now_ms)
+
+    def dislocated(self, symbol: str) -> Side | None:
+        """The side that would push a dislocated market further (BUY = mark stands too high); None when it is not."""
+        return self._markets[symbol].dislocated(self.config.variants.dislocation)
 
     def hold_ms(self, symbol: str) -> int:
         """How long maker protection holds orders on a market, ms; 0 = it does not."""

@@ -86,6 +86,7 @@ class Executor:
         plan: TakerPlan,
         fill_type: str = "taker",
         before_edit: OrderRow | None = None,
+        reduced: Decimal | None = None,
     ) -> tuple[OrderRow, list[ExecutionEvent]]:
         """Book the plan's executions; return the order's last row and the events. The order must not rest meanwhile."""
         events = []
@@ -95,7 +96,7 @@ class Executor:
         for take in plan.takes:
             market.take(order.side.opposite, take.level, take.size)
             fill = self._ledger.book_fill(at_ms, order, take.size, market.price_of(take.ticks), fill_type, fee)
-            events.append(ExecutionEvent(fill.fill_id, fill.price, fill.size, order, before_edit))
+            events.append(ExecutionEvent(fill.fill_id, fill.price, fill.size, order, before_edit, reduced))
             order = replace(order, filled=order.filled + take.size, updated_ms=at_ms)
         if plan.takes:
             self.shrink_reduce_only(at_ms, market)

@@ -114,8 +114,9 @@ def _side(market: MarketState, side: Side) -> Iterator[tuple[Decimal, Decimal]]:
         yield market.price_of(ticks), size
 
 
-def trade_rows(market: MarketState) -> tuple[TradeRow, ...]:
-    """The public tape, newest first."""
+def trade_rows(market: MarketState, before_ms: int | None, limit: int) -> tuple[TradeRow, ...]:
+    """The public tape, newest first; with `before_ms` only what was traded before it."""
+    newest_first = (trade for trade in reversed(market.trades) if before_ms is None or trade[1] < before_ms)
     return tuple(
         TradeRow(
             trade_id=seq,
@@ -126,7 +127,7 @@ def trade_rows(market: MarketState) -> tuple[TradeRow, ...]:
             side=Side.BUY if volume > 0 else Side.SELL,
             trade_type=market.trade_type(seq),
         )
-        for seq, at_ms, price, volume in reversed(market.trades)
+        for seq, at_ms, price, volume in islice(newest_first, limit)
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 from trading_system.domain.orders import Side
@@ -20,7 +21,9 @@ from trading_system.sim.source import MarketSpec, PricePoint
 from trading_system.sim.trailing import follows_at
 
 _INFINITY: Final = float("inf")
-_TRADES_KEPT: Final = 100
+_TRADES_KEPT: Final = 1_000
+"""Public trades of one market that can be paged through."""
+_TRADES_SAVED: Final = 100
 
 _FLOATS: Final = ("mid", "index", "mark", "last", "volume", "premium", "premium_sum")
 _COUNTS: Final = ("at_ms", "premium_ms", "point_no", "trade_seq")
@@ -168,6 +171,15 @@ class MarketState:
             return self.mark_price()
         return self.index_price() if signal is TriggerSignal.INDEX else self.last_price()
 
+    def dislocated(self, width: Decimal | None) -> Side | None:
+        """BUY when mark stands more than `width` (a fraction) above the index, SELL when below; None when neither, or without a width."""
+        if width is None or not self.index:
+            return None
+        gap = self.mark / self.index - 1.0
+        if abs(gap) <= float(width):
+            return None
+        return Side.BUY if gap > 0 else Side.SELL
+
     def levels(self, side: Side) -> Iterator[Level]:
         """What is left of the synthetic side (BUY = bids), best first; what we took at this point is gone."""
         for level in levels(side, self.touch, self.spec, self.point_no + self.number * 1009):
@@ -200,8 +212,8 @@ class MarketState:
             "counts": {name: getattr(self, name) for name in _COUNTS},
             "funding": [str(self.funding_absolute), str(self.funding_relative)],
             "mode": self.mode.value,
-            "trades": [list(trade) for trade in self.trades],
-            "trade_types": [list(item) for item in self._trade_types.items() if item[0] > self.trade_seq - _TRADES_KEPT],
+            "trades": [list(trade) for trade in islice(self.trades, max(0, len(self.trades) - _TRADES_SAVED), None)],
+            "trade_types": [list(item) for item in self._trade_types.items() if item[0] > self.trade_seq - _TRADES_SAVED],
             "taken": [[side.value, number, str(size)] for (side, number), size in self.taken.items()],
             "touched": sorted(self.touched),
             "bars": [series.snapshot(is_raw=is_raw) for series in (self.bars, self.mark_bars, self.index_bars)],

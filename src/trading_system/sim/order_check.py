@@ -26,6 +26,7 @@ REJECT_REASON: Final = {
     "tooManyOrders": "ORDER_LIMIT_EXCEEDED",
     "tooManySmallOrders": "SMALL_ORDER_LIMIT_EXCEEDED",
     "outsidePriceCollar": "PRICE_COLLAR",
+    "wouldIncreasePriceDislocation": "PRICE_DISLOCATION",
     "wouldCauseLiquidation": "WOULD_CAUSE_LIQUIDATION",
     "fixedLeverageTooHigh": "FIXED_LEVERAGE_TOO_HIGH",
     "insufficientAvailableFunds": "INSUFFICIENT_MARGIN",
@@ -50,7 +51,7 @@ def find_word_fault(request: SendRequest, now_ms: int, variants: ExchangeVariant
         return "invalidOrderType"
     if request.side not in (Side.BUY.value, Side.SELL.value):
         return "invalidSide"
-    if request.cli_ord_id is not None and not request.cli_ord_id:
+    if request.cli_ord_id is not None and not (request.cli_ord_id.strip() and request.cli_ord_id.isprintable()):
         return "clientOrderIdInvalid"
     if request.cli_ord_id is not None and len(request.cli_ord_id) > CLI_ORD_ID_MAX:
         return variants.long_id_word

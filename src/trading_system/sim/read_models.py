@@ -6,7 +6,7 @@ Whoever serves listings (the in-process ports, the HTTP front) asks here instead
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from trading_system.sim.exchange import SimExchange
@@ -25,9 +25,25 @@ class ReadDelays:
     fills_ms: int = 0
 
     def __post_init__(self) -> None:
-        for delay_ms in (self.orders_ms, self.positions_ms, self.fills_ms):
+        for name in _DELAYS:
+            delay_ms = getattr(self, name)
             if not 0 <= delay_ms <= DELAY_MS_MAX:
-                raise ValueError(f"a read delay is 0 to {DELAY_MS_MAX} ms, not {delay_ms}")
+                raise ValueError(f"{name} {delay_ms}: must be whole milliseconds, 0 to {DELAY_MS_MAX}")
+
+
+_DELAYS = ("orders_ms", "positions_ms", "fills_ms")
+
+
+def delays_of(row: object) -> ReadDelays:
+    """Delays from their JSON or YAML form; ValueError (TypeError: no mapping) names key, value and what would be right."""
+    if not isinstance(row, Mapping):
+        raise TypeError(f"read_delays {row!r}: must be a mapping like {{orders_ms: 800}}")
+    if unknown := sorted(str(name) for name in row if name not in _DELAYS):
+        raise ValueError(f"unknown read delays {unknown}; known are {', '.join(_DELAYS)}")
+    for name, delay_ms in row.items():
+        if type(delay_ms) is not int:  # a bool is none
+            raise ValueError(f"{name} {delay_ms!r}: must be whole milliseconds, 0 to {DELAY_MS_MAX}")
+    return ReadDelays(**row)
 
 
 class LaggingReads:

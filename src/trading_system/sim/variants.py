@@ -48,6 +48,9 @@ class ExchangeVariants:
     """False: refused as an invalid order type, as the demo venue did in 2023."""
     price_collar: Decimal | None = Decimal("0.20")
     """How far a limit may reach through the mark price (a buy above, a sell below). None = no collar. The width is not published."""
+    dislocation: Decimal | None = None
+    """How far mark may stand off the index, as a fraction, before a market counts as dislocated: takers that could push it further
+    are refused then. None = never. The width is not published."""
     small_order_usd: Decimal = Decimal(100)
     """What counts as a small order."""
     small_orders_max: int = 100
@@ -56,6 +59,8 @@ class ExchangeVariants:
     """Resting orders per market, further ones are `tooManyOrders`."""
     reduce_only_trigger_needs_position: bool = False
     """True: a reduce-only trigger without a position to reduce is refused when it is placed."""
+    cancel_all_denies: bool = False
+    """True: cancelling all orders is answered with noOrdersToCancel beside the list of what was cancelled, as was seen once."""
     dead_man_spares_triggers: bool = False
     """True: the dead man's switch leaves trigger orders alone."""
     ioc_rest_is_told: bool = True
@@ -79,6 +84,16 @@ class ExchangeVariants:
     """Instructions of one batch order; None = no limit."""
     bids_ascending: bool = False
     """True: the REST order book lists its bids worst first, as a recorded answer did."""
+    folds_symbol_case: bool = True
+    """False: only tickers take a symbol in lower case."""
+    serves_history: bool = True
+    """False: the private history API is missing, as it is said to be on the demo venue."""
+    unpublished_points: int = 2
+    """What notifications and feeschedules/volumes cost."""
+    heartbeat_s: float = 1.0
+    """Real seconds between two messages of the heartbeat feed."""
+    weeks_open_on_thursday: bool = False
+    """Where candles of a week begin: Monday, or Thursday as weeks counted from 1970 do."""
     checks_nonces: bool = False
     """True: a nonce that was used, or lies far below the highest one, is refused."""
     long_id_word: str = "clientOrderIdTooLong"
@@ -91,6 +106,10 @@ class ExchangeVariants:
             raise ValueError(f"partial_share must be in (0, 1], was {self.partial_share}")
         if self.liquidation_fee < 0 or (self.price_collar is not None and self.price_collar <= 0):
             raise ValueError("liquidation_fee must not be negative and price_collar must be positive")
+        if self.dislocation is not None and self.dislocation <= 0:
+            raise ValueError(f"dislocation must be positive, was {self.dislocation}")
+        if self.heartbeat_s <= 0 or self.unpublished_points < 0:
+            raise ValueError("heartbeat_s must be positive and unpublished_points not negative")
         if self.mark_average_ms < 1 or not 0 <= self.maker_protection_ms <= 100:
             raise ValueError("mark_average_ms must be at least 1 and maker_protection_ms 0 to 100")
         if self.long_id_word not in ("clientOrderIdTooLong", "clientOrderIdTooBig"):

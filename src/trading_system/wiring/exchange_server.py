@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from trading_system.domain.errors import ConfigError
 from trading_system.domain.protocols import Clock
 from trading_system.domain.units import to_ms
+from trading_system.sim.codec import to_json
 from trading_system.sim.exchange import ExchangeConfig, SimExchange
 from trading_system.sim.kraken_server.auth import Credentials, new_credentials
 from trading_system.sim.kraken_server.recovery import CommitHook, resumed
@@ -22,6 +23,7 @@ from trading_system.sim.kraken_server.server import KrakenServer, serve
 from trading_system.sim.kraken_server.state_file import StateFile
 from trading_system.sim.market_generator import GeneratedMarket
 from trading_system.sim.source import PriceSource
+from trading_system.sim.variants import ExchangeVariants
 from trading_system.wiring.clock import WallClock
 from trading_system.wiring.fault_file import FaultScript, read_faults
 
@@ -59,10 +61,13 @@ def make_source(plan: ExchangePlan, say: Say) -> PriceSource:
     return Replay(load_candles(plan.candles), start_ms=to_ms(plan.start))
 
 
-def identity_of(plan: ExchangePlan) -> dict[str, str]:
-    """What a state file is bound to: continuing it with another market would be nonsense."""
+def identity_of(plan: ExchangePlan, variants: ExchangeVariants) -> dict[str, str]:
+    """What a state file is bound to: continuing it with another market, or as another kind of venue, would be nonsense."""
+    usual = ExchangeVariants()
+    changed = {name: value for name, value in to_json(variants).items() if value != to_json(usual)[name]}
     market = f"generated seed={plan.seed}" if plan.candles is None else f"candles={plan.candles.resolve()}"
-    return {"market": market, "start": plan.start.isoformat(), "deposit": plan.deposit_usd}
+    identity = {"market": market, "start": plan.start.isoformat(), "deposit": plan.deposit_usd}
+    return identity | {"variants": ", ".join(f"{name}={value}" for name, value in changed.items())} if changed else identity
 
 
 def _tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -87,10 +92,12 @@ async def serve_until_stopped(plan: ExchangePlan, say: Say, watch: Watch | None 
     except InvalidOperation:
         raise ConfigError(f"deposit {plan.deposit_usd!r} is not an amount in USD") from None
     given = Credentials(plan.key, plan.secret) if plan.key and plan.secret else None
-    state = StateFile.open(plan.state, identity_of(plan), lambda: given or new_credentials()) if plan.state is not None else None
+    identity = identity_of(plan, script.variants)
+    state = StateFile.open(plan.state, identity, lambda: given or new_credentials()) if plan.state is not None else None
     source = make_source(plan, say)
     # finished orders are remembered for five real seconds, whatever the pace of the market
-    config = ExchangeConfig(deposit_usd=deposit, finished_memory_ms=int(5000 * max(1.0, plan.speed)))
+    memory_ms = int(5000 * max(1.0, plan.speed))
+    config = ExchangeConfig(deposit_usd=deposit, finished_memory_ms=memory_ms, variants=script.variants)
 
     def build(on_commit: CommitHook) -> SimExchange:
         return SimExchange(source, config, on_commit=on_commit)

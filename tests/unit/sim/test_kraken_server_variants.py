@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 
-from fakes.kraken_server_rig import KEYS, QUIET, SPECS
-from fakes.scripted_market import START_MS, ScriptedMarket
-from trading_system.sim.exchange import ExchangeConfig, SimExchange
+from fakes.front_client import BTC, V3, FrontClient
+from fakes.kraken_server_rig import KEYS
+from fakes.scripted_market import START_MS
 from trading_system.sim.kraken_server.auth import sign_request
-from trading_system.sim.kraken_server.desk import Desk
-from trading_system.sim.kraken_server.feed_hub import FeedHub
-from trading_system.sim.kraken_server.rate_budget import RateBudget
-from trading_system.sim.kraken_server.routes import Api, ApiRequest
+from trading_system.sim.kraken_server.routes import ApiRequest
 from trading_system.sim.read_models import ReadDelays
-from trading_system.sim.variants import ExchangeVariants
 
-V3 = "/derivatives/api/v3/"
-BTC = "PF_XBTUSD"
 LISTS = (("openorders", "openOrders"), ("openpositions", "openPositions"), ("fills", "fills"))
 STOP = {"orderType": "stp", "symbol": BTC, "side": "sell", "size": "0.01", "stopPrice": "70000", "reduceOnly": "true"}
 TRAILING = {
@@ -29,37 +22,8 @@ TRAILING = {
 }  # fmt: skip
 
 
-class Client:
-    """Signs and asks; answers (HTTP status, decoded payload)."""
-
-    def __init__(self, **switches: Any) -> None:
-        config = ExchangeConfig(variants=ExchangeVariants(**switches))
-        self.exchange = SimExchange(ScriptedMarket(QUIET, SPECS), config)
-        self.exchange.advance_to(START_MS + 1000)
-        self.desk = Desk(self.exchange, "account")
-        self.api = Api(self.desk, KEYS, RateBudget())
-
-    def ask(self, method: str, name: str, body: str = "", **params: Any) -> tuple[int, Any]:
-        query = urlencode(params)
-        authent = sign_request(KEYS.secret_bytes, query + body, "", V3 + name)
-        answer = self.api.answer(ApiRequest(method, V3 + name, query, body, KEYS.key, authent), 0.0)
-        return answer.status, msgspec.json.decode(answer.body)
-
-    def get(self, name: str, **params: Any) -> Any:
-        return self.ask("GET", name, **params)[1]
-
-    def send(self, **params: Any) -> Any:
-        return self.ask("POST", "sendorder", **params)[1]
-
-    def buy(self, size: str = "0.01") -> None:
-        assert self.send(orderType="mkt", symbol=BTC, side="buy", size=size)["sendStatus"]["status"] == "placed"
-
-    def feed(self, name: str) -> Any:
-        return FeedHub(self.desk).first_messages(name, ())[0]
-
-
 def test_a_leverage_preference_that_would_break_margin_is_http_500_code_92() -> None:
-    client = Client()
+    client = FrontClient()
     client.buy("0.5")  # 40,000 USD
 
     status, answer = client.ask("PUT", "leveragepreferences", symbol=BTC, maxLeverage=2)
@@ -70,7 +34,7 @@ def test_a_leverage_preference_that_would_break_margin_is_http_500_code_92() -> 
 
 
 def test_an_isolated_position_shows_in_the_balances_feed_apart_from_the_cross_block() -> None:
-    client = Client()
+    client = FrontClient()
     client.ask("PUT", "leveragepreferences", symbol=BTC, maxLeverage=5)
     client.buy()
     flex = client.feed("balances")["flex_futures"]
@@ -84,7 +48,7 @@ def test_an_isolated_position_shows_in_the_balances_feed_apart_from_the_cross_bl
 
 
 def test_a_trailing_stop_is_placed_listed_and_told_with_its_distance() -> None:
-    client = Client()
+    client = FrontClient()
     client.buy()
     status = client.send(**TRAILING)["sendStatus"]
     (row,) = client.get("openorders")["openOrders"]
@@ -97,14 +61,14 @@ def test_a_trailing_stop_is_placed_listed_and_told_with_its_distance() -> None:
 
 
 def test_a_venue_without_trailing_stops_answers_http_400_code_11() -> None:
-    status, answer = Client(accepts_trailing_stops=False).ask("POST", "sendorder", **TRAILING)
+    status, answer = FrontClient(accepts_trailing_stops=False).ask("POST", "sendorder", **TRAILING)
 
     assert (status, answer["errors"]) == (400, [{"code": 11, "message": "invalid order type"}])
 
 
 def test_maintenance_is_in_the_notifications_and_then_closes_the_private_side_only() -> None:
     for http_status in (503, 200):
-        client = Client(maintenance_status=http_status)
+        client = FrontClient(maintenance_status=http_status)
         client.exchange.announce_maintenance(START_MS + 60_000, 5)
         (note,) = client.get("notifications")["notifications"]
         told = client.feed("notifications_auth")["notifications"][0]
@@ -117,7 +81,7 @@ def test_maintenance_is_in_the_notifications_and_then_closes_the_private_side_on
 
 
 def test_open_points_of_listings_follow_their_switches() -> None:
-    usual, other = Client(), Client(stop_word="stop", fills_show_fees=True, fills_page=1, batch_max=1)
+    usual, other = FrontClient(), FrontClient(stop_word="stop", fills_show_fees=True, fills_page=1, batch_max=1)
     for client in (usual, other):
         client.buy()
         client.buy()
@@ -132,13 +96,13 @@ def test_open_points_of_listings_follow_their_switches() -> None:
 
 
 def test_maker_protection_is_in_the_instrument_row_only_where_it_is_on() -> None:
-    rows = [Client(maker_protection_ms=ms).get("instruments")["instruments"][0] for ms in (0, 20)]
+    rows = [FrontClient(maker_protection_ms=ms).get("instruments")["instruments"][0] for ms in (0, 20)]
 
     assert [row.get("makerProtectionMillis") for row in rows] == [None, 20]
 
 
 def test_listings_lag_and_order_status_does_not() -> None:
-    client = Client()
+    client = FrontClient()
     client.desk.reads.set_delays(ReadDelays(1_000, 1_000, 1_000))
     client.buy()
     order_id = client.send(**STOP)["sendStatus"]["order_id"]
@@ -152,7 +116,7 @@ def test_listings_lag_and_order_status_does_not() -> None:
 
 
 def test_the_volume_and_the_tiers_that_decide_fees_are_listed() -> None:
-    client = Client()
+    client = FrontClient()
     client.buy()
     (volume,) = client.get("feeschedules/volumes")["volumesByFeeSchedule"].values()
     tiers = client.get("feeschedules")["feeSchedules"][0]["tiers"]
@@ -162,7 +126,7 @@ def test_the_volume_and_the_tiers_that_decide_fees_are_listed() -> None:
 
 
 def test_a_settlement_shows_in_fills_log_and_instruments() -> None:
-    client = Client()
+    client = FrontClient()
     client.buy()
     client.exchange.announce_delisting(BTC, START_MS + 60_000)
     client.exchange.advance_to(START_MS + 61_000)
@@ -175,7 +139,7 @@ def test_a_settlement_shows_in_fills_log_and_instruments() -> None:
 
 
 def test_the_order_book_may_list_its_bids_worst_first() -> None:
-    usual, other = (Client(bids_ascending=way).get("orderbook", symbol=BTC)["orderBook"] for way in (False, True))
+    usual, other = (FrontClient(bids_ascending=way).get("orderbook", symbol=BTC)["orderBook"] for way in (False, True))
 
     assert usual["bids"] == other["bids"][::-1]
     assert usual["bids"][0][0] > usual["bids"][1][0]
@@ -184,14 +148,16 @@ def test_the_order_book_may_list_its_bids_worst_first() -> None:
 
 def test_a_client_id_that_is_too_long_has_either_word() -> None:
     order = {"orderType": "lmt", "symbol": BTC, "side": "buy", "size": "0.01", "limitPrice": "70000", "cliOrdId": "x" * 101}
-    words = [Client(long_id_word=word).send(**order)["sendStatus"]["status"] for word in ("clientOrderIdTooLong", "clientOrderIdTooBig")]
+    words = [
+        FrontClient(long_id_word=word).send(**order)["sendStatus"]["status"] for word in ("clientOrderIdTooLong", "clientOrderIdTooBig")
+    ]
 
     assert words == ["clientOrderIdTooLong", "clientOrderIdTooBig"]
 
 
 def test_nonces_are_judged_only_where_they_are_to_be() -> None:
     def errors(*, is_strict: bool) -> list[str | None]:
-        client = Client(checks_nonces=is_strict)
+        client = FrontClient(checks_nonces=is_strict)
         path, found = V3 + "openorders", []
         for nonce in ("20000", "19990", "20000", "20001", "9000", ""):
             authent = sign_request(KEYS.secret_bytes, "", nonce, path)
@@ -204,13 +170,13 @@ def test_nonces_are_judged_only_where_they_are_to_be() -> None:
 
 
 def test_the_self_trade_strategy_and_a_relative_limit_survive_a_snapshot_and_the_command_log() -> None:
-    client = Client()
+    client = FrontClient()
     records: list[Any] = []
     client.exchange._on_commit = records.append
     client.ask("PUT", "self-trade-strategy", strategy="CANCEL_MAKER_ANY")
     client.buy("0.02")
     client.send(**STOP, limitPriceOffsetValue="1", limitPriceOffsetUnit="PERCENT")
-    restored, replayed = Client().exchange, Client().exchange
+    restored, replayed = FrontClient().exchange, FrontClient().exchange
     restored.restore_state(msgspec.json.decode(msgspec.json.encode(client.exchange.snapshot_state())))
     for record in records:
         replayed.apply_commit(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from trading_system.domain.errors import ConfigError
 from trading_system.sim.kraken_server.faults import Fault, FaultKind
 from trading_system.sim.read_models import ReadDelays
+from trading_system.sim.variants import ExchangeVariants, LiquidationStyle
 from trading_system.wiring.fault_file import FaultScript, read_faults
 
 
@@ -44,6 +46,14 @@ def test_lagging_listings_and_a_clock_that_is_off_may_stand_beside_the_faults(tm
     )
 
 
+def test_the_kind_of_venue_may_stand_beside_the_faults(tmp_path: Path) -> None:
+    text = "variants: {liquidation: full, price_collar: null, dislocation: 0.1, stop_word: stop, batch_max: 10, heartbeat_s: 30}\n"
+
+    assert read_faults(written(tmp_path, text)).variants == ExchangeVariants(
+        liquidation=LiquidationStyle.FULL, price_collar=None, dislocation=Decimal("0.1"), stop_word="stop", batch_max=10, heartbeat_s=30.0
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -52,10 +62,20 @@ def test_lagging_listings_and_a_clock_that_is_off_may_stand_beside_the_faults(tm
         ("faults:\n  - delayed\n", "fault 1: must be a mapping"),
         ("- {kind: delayed}\n", "top level"),
         ("faults:\n  - {kind: refused}\n", "needs word"),
-        ("faults: []\nread_delays: {orders_ms: -1}\n", "0 to 60000 ms"),
-        ("faults: []\nread_delays: {books_ms: 1}\n", "books_ms"),
-        ("clock_offset_s: soon\n", "must be seconds"),
-        ("fault: []\n", "a list named `faults:`"),
+        ("faults:\n  - {kind: delayed, delay_s: soon}\n", "fault 1: delay_s 'soon': must be seconds from 0 to 3600"),
+        ("read_delays: {orders_ms: -1}\n", "orders_ms -1: must be whole milliseconds, 0 to 60000"),
+        ("read_delays: {fills_ms: soon}\n", "fills_ms 'soon': must be whole milliseconds, 0 to 60000"),
+        ("read_delays: {books_ms: 1}\n", "unknown read delays ['books_ms']; known are orders_ms, positions_ms, fills_ms"),
+        ("read_delays: 800\n", "read_delays 800: must be a mapping"),
+        ("clock_offset_s: soon\n", "clock_offset_s 'soon': must be seconds from -3600 to 3600"),
+        ("variants: {weather: fine}\n", "unknown switches ['weather']; known are liquidation, "),
+        ("variants: {liquidation: gentle}\n", "liquidation 'gentle': must be partial or full"),
+        ("variants: {has_fee_tiers: 1}\n", "has_fee_tiers 1: must be true or false"),
+        ("variants: {price_collar: wide}\n", "price_collar 'wide': must be a number, or null"),
+        ("variants: {fills_page: many}\n", "fills_page 'many': must be a whole number"),
+        ("variants: {stop_word: halt}\n", "stop_word is stp or stop"),
+        ("variants: [stop]\n", "variants ['stop']: must be a mapping"),
+        ("fault: []\n", "unknown ['fault']: must hold a list named `faults:`"),
         ("faults: yes\n", "a list named `faults:`"),
         ("faults: [\n", "not YAML"),
         ("", "a list named `faults:`"),

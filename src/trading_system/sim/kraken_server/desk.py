@@ -58,8 +58,8 @@ class Desk:
         return None if shown_ms is None else shown_ms - self.clock_offset_ms
 
     def market(self, text: str) -> str | None:
-        """The venue symbol of a name in any case, or None."""
-        symbol = text.upper()
+        """The venue symbol of a name (in any case, unless the variant says otherwise), or None."""
+        symbol = text.upper() if self.exchange.config.variants.folds_symbol_case else text
         return symbol if symbol in self.exchange.symbols() else None
 
 

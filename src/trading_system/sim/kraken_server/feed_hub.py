@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 from typing import Any, Final, Protocol, assert_never
@@ -59,10 +60,11 @@ class FeedHub:
         self._instruments: dict[str, Instrument] = {}
         self._books: dict[str, BookFeed] = {}
         self._trade_ids: dict[str, int] = {}
-        self._seq = 0
+        self._seqs = Counter[str]()
         self._now_s = 0.0
         self._beat_at_s = 0.0
         self._quick_beat_at_s = 0.0
+        self._heartbeat_at_s = 0.0
 
     @property
     def has_events(self) -> bool:
@@ -92,6 +94,9 @@ class FeedHub:
         if now_s - self._beat_at_s >= _BEAT_S:
             self._beat_at_s = now_s
             self._publish_beat()
+        if now_s - self._heartbeat_at_s >= self._desk.exchange.config.variants.heartbeat_s:
+            self._heartbeat_at_s = now_s
+            self._broadcast("heartbeat", self._heartbeat)
 
     def first_messages(self, feed: str, products: Iterable[str]) -> list[dict[str, Any]]:
         """What a new subscriber of `feed` is told at once."""
@@ -161,9 +166,9 @@ class FeedHub:
                 case _:
                     assert_never(event)
         if is_positions_due:
-            self._broadcast("open_positions", self._positions)
+            self._broadcast("open_positions", lambda: self._next("open_positions", self._positions))
         if is_balances_due:
-            self._broadcast("balances", self._balances)
+            self._broadcast("balances", lambda: self._next("balances", self._balances))
 
     def _publish_order(self, event: OrderFeed) -> None:
         if event.reason == VANISHED:
@@ -179,7 +184,7 @@ class FeedHub:
             "feed": "open_positions",
             "account": self._desk.account_uid,
             "positions": rows,
-            "seq": self._next_seq(),
+            "seq": self._seqs["open_positions"],
             "timestamp": self._desk.now_ms,
         }
 
@@ -191,7 +196,7 @@ class FeedHub:
             "futures": {},
             "flex_futures": flex_block(self._desk.exchange.account()),
             "timestamp": self._desk.now_ms,
-            "seq": self._next_seq(),
+            "seq": self._seqs["balances"],
         }
 
     # --- market feeds
@@ -200,9 +205,9 @@ class FeedHub:
         for feed in ("ticker", "ticker_lite"):
             for symbol in self._wanted(feed):
                 self._broadcast(feed, lambda feed=feed, symbol=symbol: self._ticker(feed, symbol), symbol)  # type: ignore[misc]
-        self._broadcast("heartbeat", self._heartbeat)
         if any(session.is_subscribed("open_positions") for session in self._sessions) and self._desk.exchange.positions():
-            self._broadcast("open_positions", self._positions)  # marks move between events
+            # marks move between events
+            self._broadcast("open_positions", lambda: self._next("open_positions", self._positions))
 
     def _publish_books_and_trades(self) -> None:
         for symbol in self._wanted("book"):
@@ -260,6 +265,7 @@ class FeedHub:
                 for one in texts:
                     session.send(one)
 
-    def _next_seq(self) -> int:
-        self._seq += 1
-        return self._seq
+    def _next(self, feed: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A message of a numbered feed: each number once and in order. What a newcomer is told first repeats the last one."""
+        self._seqs[feed] += 1
+        return make()

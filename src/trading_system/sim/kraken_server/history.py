@@ -85,9 +85,8 @@ def market_executions(desk: Desk, params: Params) -> Payload:
     """Public executions of one market."""
     symbol = known_market(desk, params)
     mark = desk.exchange.quote(symbol).mark
-    return _paged(
-        desk, params, [_public_element(symbol, trade, mark) for trade in reversed(desk.exchange.trades(symbol))], is_private=False
-    )
+    trades = desk.exchange.trades(symbol, limit=PAGE_MAX)
+    return _paged(desk, params, [_public_element(symbol, trade, mark) for trade in reversed(trades)], is_private=False)
 
 
 def market_orders(desk: Desk, params: Params) -> Payload:

@@ -32,7 +32,7 @@ from trading_system.sim.kraken_server.faults import Faults, fault_of
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.request_log import RequestLog
 from trading_system.sim.model import MarketMode
-from trading_system.sim.read_models import ReadDelays
+from trading_system.sim.read_models import delays_of
 
 FILLS_MAX: Final = 5_000
 
@@ -75,11 +75,11 @@ def events_payload(events: EventLog, params: Params) -> dict[str, Any]:
     return {"events": events.rows(params.integer("after_seq", least=0) or 0, params.integer("limit", least=1) or 20_000)}
 
 
-def offset_ms(row: Mapping[str, Any]) -> int:
-    """A clock offset from {"offset_s": …}; ValueError when it is no number of seconds up to an hour."""
-    offset_s = row["offset_s"]
+def offset_ms(row: Mapping[str, Any], key: str = "offset_s") -> int:
+    """A clock offset from {key: …}; ValueError when it is no number of seconds up to an hour."""
+    offset_s = row[key]
     if isinstance(offset_s, bool) or not isinstance(offset_s, int | float | Decimal) or not -3600 <= offset_s <= 3600:
-        raise ValueError(f"offset_s {offset_s!r}: must be seconds from -3600 to 3600")
+        raise ValueError(f"{key} {offset_s!r}: must be seconds from -3600 to 3600")
     return round(offset_s * 1000)
 
 
@@ -141,7 +141,7 @@ class Inspection:
                 case "delist":
                     self._desk.exchange.announce_delisting(row["symbol"], self._desk.now_ms + int(row.get("in_s", 0)) * 1000)
                 case "delays":
-                    self._desk.reads.set_delays(ReadDelays(**row))
+                    self._desk.reads.set_delays(delays_of(row))
                 case "clock":
                     self._desk.clock_offset_ms = offset_ms(row)
                 case "vanish":

@@ -57,7 +57,7 @@ def cancel_all_orders(desk: Desk, params: Params) -> Payload:
         "cancelStatus": {
             "receivedTime": iso(result.received_ms),
             "cancelOnly": result.cancel_only,
-            "status": result.status,
+            "status": "noOrdersToCancel" if desk.exchange.config.variants.cancel_all_denies else result.status,
             "cancelledOrders": cancelled,
             "orderEvents": [event_row(event) for event in result.events],
         }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from trading_system.domain.orders import Side
 from trading_system.sim.fees import FEE_TIERS
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import iso_seconds
 from trading_system.sim.kraken_server.envelope import BadRequest, Payload
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.rows_market import FEE_SCHEDULE_UID, index_row, instrument_row, is_tradeable, ticker_row, trade_row
+
+_DISLOCATED: Final = {Side.BUY: "ABOVE_UPPER_BOUND", Side.SELL: "BELOW_LOWER_BOUND"}
 
 
 def known_market(desk: Desk, params: Params, name: str = "symbol") -> str:
@@ -34,10 +37,11 @@ def instruments(desk: Desk, _params: Params) -> Payload:
 
 
 def _status_row(desk: Desk, symbol: str) -> dict[str, Any]:
+    side = desk.exchange.dislocated(symbol)
     return {
         "tradeable": is_tradeable(desk.exchange.mode(symbol)),
-        "experiencingDislocation": False,
-        "priceDislocationDirection": None,
+        "experiencingDislocation": side is not None,
+        "priceDislocationDirection": None if side is None else _DISLOCATED[side],
         "experiencingExtremeVolatility": False,
         "extremeVolatilityInitialMarginMultiplier": 1,
     }
@@ -64,7 +68,10 @@ def tickers(desk: Desk, params: Params) -> Payload:
 
 
 def ticker(desk: Desk, params: Params) -> Payload:
-    return {"ticker": ticker_row(desk.exchange.quote(known_market(desk, params)))}
+    symbol = params.required("symbol").upper()
+    if symbol not in desk.exchange.symbols():
+        raise BadRequest("Argument invalid: symbol")
+    return {"ticker": ticker_row(desk.exchange.quote(symbol))}
 
 
 def orderbook(desk: Desk, params: Params) -> Payload:
@@ -75,10 +82,9 @@ def orderbook(desk: Desk, params: Params) -> Payload:
 
 
 def history(desk: Desk, params: Params) -> Payload:
-    """At most the 100 newest public trades, newest first; `lastTime` gives those before it."""
-    before_ms = params.time_ms("lastTime")
-    trades = desk.exchange.trades(known_market(desk, params))
-    return {"history": [trade_row(trade) for trade in trades if before_ms is None or trade.at_ms < before_ms]}
+    """At most 100 public trades, newest first; `lastTime` gives those before it."""
+    trades = desk.exchange.trades(known_market(desk, params), params.time_ms("lastTime"))
+    return {"history": [trade_row(trade) for trade in trades]}
 
 
 def feeschedules(_desk: Desk, _params: Params) -> Payload:

@@ -16,6 +16,8 @@ from trading_system.sim.kraken_server.rate_budget import Pool, RateBudget, accou
 
 Endpoint: TypeAlias = Callable[[Desk, Params], Any]
 Cost: TypeAlias = Callable[[Params], int]
+_UNPUBLISHED: Final = -1
+"""Marks a cost that no page tells: the variant decides."""
 
 _V3: Final = "/derivatives/api/v3/"
 
@@ -40,6 +42,11 @@ class Route:
     cost: Cost = lambda _params: 0
     is_enveloped: bool = True
     content_type: str = "application/json"
+
+    def points(self, params: Params, unpublished: int) -> int:
+        """What a request costs; `unpublished` = where no page tells it."""
+        points = self.cost(params)
+        return unpublished if points == _UNPUBLISHED else points
 
 
 def _public(endpoint: Endpoint) -> Route:
@@ -78,8 +85,8 @@ ROUTES: Final[Mapping[tuple[str, str], Route]] = {
     ("GET", _V3 + "orders/status"): _private(rest_private.orders_status, 1),
     ("POST", _V3 + "orders/status"): _private(rest_private.orders_status, 1),
     ("GET", _V3 + "fills"): Route(rest_private.fills, Pool.TRADING, lambda params: 25 if params.text("lastFillTime") else 2),
-    ("GET", _V3 + "feeschedules/volumes"): _private(rest_private.fee_volumes, 2),
-    ("GET", _V3 + "notifications"): _private(rest_private.notifications, 2),
+    ("GET", _V3 + "feeschedules/volumes"): _private(rest_private.fee_volumes, _UNPUBLISHED),
+    ("GET", _V3 + "notifications"): _private(rest_private.notifications, _UNPUBLISHED),
     ("GET", _V3 + "leveragepreferences"): _private(rest_private.leverage_preferences, 2),
     ("PUT", _V3 + "leveragepreferences"): _private(rest_private.put_leverage_preference, 10),
     ("GET", _V3 + "pnlpreferences"): _private(rest_private.pnl_preferences, 2),
@@ -149,21 +156,22 @@ class Api:
     def answer(self, request: ApiRequest, now_s: float) -> Answer:
         """Answer one request; `now_s` is process time, for the rate budget."""
         now_ms = self._desk.server_ms
+        variants = self._desk.exchange.config.variants
         found = find_route(request.method, request.path)
-        if found is None:
+        if found is None or (found[0].pool is Pool.HISTORY and not variants.serves_history):
             return not_found(now_ms)
         route, path_values = found
         if route.pool is not Pool.PUBLIC and not self._is_authentic(request):
             return failure("authenticationError", now_ms)
-        if route.pool is not Pool.PUBLIC and self._desk.exchange.config.variants.checks_nonces:
+        if route.pool is not Pool.PUBLIC and variants.checks_nonces:
             fault = self._nonces.find_fault(request.nonce)
             if fault is not None:
                 return failure(fault, now_ms)
         if route.pool is not Pool.PUBLIC and self._desk.exchange.is_down:
-            return replace(failure("Unavailable", now_ms), status=self._desk.exchange.config.variants.maintenance_status)
+            return replace(failure("Unavailable", now_ms), status=variants.maintenance_status)
         try:
             params = Params.of_request(request.query, request.body, path_values)
-            if not self._budget.take(route.pool, route.cost(params), now_s):
+            if not self._budget.take(route.pool, route.points(params, variants.unpublished_points), now_s):
                 return failure("apiLimitExceeded", now_ms)
             payload = route.endpoint(self._desk, params)
         except RequestRefused as refused:
