@@ -49,17 +49,19 @@ def writer(engine: Engine, tmp_path: Path) -> Iterator[HistoryWriter]:
 
 
 async def test_an_empty_store_is_explicitly_empty(engine: Engine, writer: HistoryWriter) -> None:
-    assert await DatabaseCandleStore(engine, writer).load(Timeframe.M15, 0) == {}
+    assert await DatabaseCandleStore(engine, writer).load(BTC, {Timeframe.M15: 0}) == {Timeframe.M15: ()}
 
 
-async def test_saved_bars_are_loaded_ascending_by_symbol_and_only_since_the_moment(engine: Engine, writer: HistoryWriter) -> None:
+async def test_saved_bars_are_loaded_ascending_of_their_symbol_and_only_since_the_moment(engine: Engine, writer: HistoryWriter) -> None:
     store = DatabaseCandleStore(engine, writer)
-    store.save(BTC, Timeframe.M15, [bar(1), bar(2), bar(3)])
+    store.save(BTC, Timeframe.M15, [bar(3), bar(1), bar(2)])
     store.save(ETH, Timeframe.M15, [bar(3)])
     store.save(BTC, Timeframe.H1, [bar(4)])
     await asyncio.to_thread(writer.stop)
 
-    assert await store.load(Timeframe.M15, 2 * QUARTER) == {BTC: (bar(2), bar(3)), ETH: (bar(3),)}
+    since = {Timeframe.M15: 2 * QUARTER, Timeframe.H1: 0}
+    assert await store.load(BTC, since) == {Timeframe.M15: (bar(2), bar(3)), Timeframe.H1: (bar(4),)}
+    assert await store.load(ETH, since) == {Timeframe.M15: (bar(3),), Timeframe.H1: ()}
 
 
 async def test_the_same_bar_again_changes_nothing_and_a_corrected_one_replaces_it(engine: Engine, writer: HistoryWriter) -> None:
@@ -69,7 +71,7 @@ async def test_the_same_bar_again_changes_nothing_and_a_corrected_one_replaces_i
     store.save(BTC, Timeframe.M15, [bar(1, close=1.5)])
     await asyncio.to_thread(writer.stop)
 
-    assert await store.load(Timeframe.M15, 0) == {BTC: (bar(1, close=1.5), bar(2))}
+    assert await store.load(BTC, {Timeframe.M15: 0}) == {Timeframe.M15: (bar(1, close=1.5), bar(2))}
 
 
 async def test_a_store_that_does_not_answer_has_failed_and_is_not_empty(tmp_path: Path) -> None:
@@ -77,4 +79,4 @@ async def test_a_store_that_does_not_answer_has_failed_and_is_not_empty(tmp_path
     store = DatabaseCandleStore(broken, HistoryWriter(broken, tmp_path / "outbox.db", WallClock()))
 
     with pytest.raises(ReadFailed):
-        await store.load(Timeframe.M15, 0)
+        await store.load(BTC, {Timeframe.M15: 0})

@@ -31,6 +31,7 @@ from trading_system.live.venue_control import InProcessControl
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.model import OrderRow
 from trading_system.sim.ports import SimVenue
+from trading_system.storage.engine_store import SqliteEngineStore
 from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import LoopClock
 from trading_system.wiring.commands import Commands
@@ -196,7 +197,8 @@ class DaemonRig:
         settings = Settings()
         venue = self._venue
         ports = Ports(self.clock, self.log, venue, venue, venue, venue, self.control, supervisor.detach, self.history, self.alerts)
-        ports = replace(ports, health_file=self.data_dir / "data_health.json")
+        self._engine_store = SqliteEngineStore(self.data_dir / "engines.db")
+        ports = replace(ports, health_file=self.data_dir / "data_health.json", engine_store=self._engine_store)
         self.live = assemble(settings, ports, journal, self.strategy, self.data_dir)
         self.daemon = Daemon(self.live, supervisor, lambda text: None, live_rules(settings))
         self.commands = Commands(self.daemon, About("0", "paper", "sim", "hash"))
@@ -240,6 +242,7 @@ class DaemonRig:
     async def stop_daemon(self) -> None:
         self.daemon.request_stop()
         await self._task
+        self._engine_store.close()
         self._venue.unsubscribe()
 
     async def close(self) -> None:

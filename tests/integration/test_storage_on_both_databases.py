@@ -110,9 +110,9 @@ def test_bars_are_bit_equal_and_a_corrected_bar_replaces_the_old_one(engine: Eng
     repository.deliver("a", rows(("candles", candle_payload(BTC, Timeframe.M15, bars))))
     repository.deliver("a", rows(("candles", candle_payload(BTC, Timeframe.M15, [bars[1]._replace(close=7.0)])), first_id=2))
 
-    assert repository.candles(Timeframe.M15, 0) == {BTC: (bars[0], bars[1]._replace(close=7.0), bars[2])}
-    assert repository.candles(Timeframe.M15, 900_001) == {BTC: (bars[2],)}
-    assert repository.candles(Timeframe.H1, 0) == {}
+    kept = {Timeframe.M15: (bars[0], bars[1]._replace(close=7.0), bars[2]), Timeframe.H1: ()}
+    assert repository.candles(BTC, {Timeframe.M15: 0, Timeframe.H1: 0}) == kept
+    assert repository.candles(BTC, {Timeframe.M15: 900_001}) == {Timeframe.M15: (bars[2],)}
 
 
 def test_history_is_pruned_by_the_age_of_its_timeframe(engine: Engine) -> None:
@@ -128,7 +128,7 @@ def test_history_is_pruned_by_the_age_of_its_timeframe(engine: Engine) -> None:
     assert prune(repository, NOON) == 9
     assert prune(repository, NOON) == 0
     for timeframe, age in CANDLE_AGE_MAX.items():
-        assert [b.open_ms - to_ms(NOON - age) for b in repository.candles(timeframe, 0)[BTC]] == [0, 900_000]
+        assert [b.open_ms - to_ms(NOON - age) for b in repository.candles(BTC, {timeframe: 0})[timeframe]] == [0, 900_000]
     assert len(repository.decision_traces()) == 1
 
 

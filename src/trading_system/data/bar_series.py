@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from enum import Enum
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from trading_system.domain.market import Bar, Timeframe
@@ -169,6 +170,14 @@ class BarSeries:
             self._close[end - 1],
             sum(self._volume[start:end]),
         )
+
+    def digest(self, from_ms: int, before_ms: int) -> bytes:
+        """16 bytes that tell the bars with open time in [from_ms, before_ms) from any others, volumes aside."""
+        start, end = bisect_left(self._opens, from_ms), bisect_left(self._opens, before_ms)
+        seen = blake2b(self._opens[start:end].tobytes(), digest_size=16)
+        for column in (self._open, self._high, self._low, self._close):
+            seen.update(column[start:end].tobytes())
+        return seen.digest()
 
     def _columns(self) -> tuple[array[float], ...]:
         return self._open, self._high, self._low, self._close, self._volume

@@ -66,6 +66,7 @@ class CandleManager:
         self._new_bars: list[ClosedBar] = []
         self._rebuild: dict[Symbol, None] = {}
         """In order of arrival; a dict because a set's order is not a function of the inputs."""
+        self._gone: dict[Symbol, None] = {}
         self._audit_turn = 0
 
     async def start(self, symbols: Iterable[Symbol], progress: Progress | None = None) -> CandleReport:
@@ -90,10 +91,11 @@ class CandleManager:
 
         A bar of a symbol in `rebuild` is not listed: `history(symbol)` contains it.
         """
-        new_bars = [entry for entry in self._new_bars if entry.symbol not in self._rebuild]
+        new_bars = [entry for entry in self._new_bars if entry.symbol not in self._rebuild and entry.symbol in self._symbols]
         new_bars.sort(key=_feed_key)
-        updates = BarUpdates(tuple(new_bars), tuple(s for s in self._rebuild if s in self._symbols))
-        self._new_bars, self._rebuild = [], {}
+        rebuild = tuple(s for s in self._rebuild if s in self._symbols)
+        updates = BarUpdates(tuple(new_bars), rebuild, tuple(s for s in self._gone if s not in self._symbols))
+        self._new_bars, self._rebuild, self._gone = [], {}, {}
         return updates
 
     def history(self, symbol: Symbol) -> Iterator[ClosedBar]:
@@ -102,6 +104,10 @@ class CandleManager:
         if candles is None or not candles.is_loaded:
             return iter(())
         return heapq.merge(*(_feed(symbol, series) for series in candles.series.values()), key=_feed_key)
+
+    def has_news(self, symbol: Symbol) -> bool:
+        """True while bars of the symbol were read and not handed out yet."""
+        return symbol in self._rebuild or any(entry.symbol == symbol for entry in self._new_bars)
 
     def is_loaded(self, symbol: Symbol) -> bool:
         """True once every timeframe was read from the venue: one fresh bar never looks like a history."""
@@ -162,20 +168,22 @@ class CandleManager:
             return
         known = self._symbols
         self._symbols = {s: known.get(s) or SymbolCandles(s, self.parameters) for s in wanted}
+        self._gone.update((s, None) for s in known if s not in self._symbols)
         self.health.keep_only(wanted)
 
     async def _hydrate(self, store: CandleStore, report: ReportBuilder) -> None:
+        """Symbol by symbol: the loop breathes in between, and no whole universe of bars is in memory at once."""
         now_ms = to_ms(self._clock.now())
-        for timeframe in Timeframe:
+        since_ms = {timeframe: window_start(timeframe, now_ms, self.parameters) for timeframe in Timeframe}
+        for candles in tuple(self._symbols.values()):
             try:
-                stored = await store.load(timeframe, window_start(timeframe, now_ms, self.parameters))
+                stored = await store.load(candles.symbol, since_ms)
             except _FETCH_ERRORS as error:
                 report.store_failure = f"{type(error).__name__}: {error}"
                 return
-            for symbol, bars in stored.items():
-                candles = self._symbols.get(symbol)
-                if candles is not None:
-                    report.hydrated += candles.hydrate(timeframe, bars, now_ms)
+            for timeframe, bars in stored.items():
+                report.hydrated += candles.hydrate(timeframe, bars, now_ms)
+                await self._clock.sleep(0)
 
     async def _refresh(self, report: ReportBuilder, progress: Progress | None) -> CandleReport:
         now_ms = to_ms(self._clock.now())

@@ -22,10 +22,12 @@ class ClosedBar(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BarUpdates:
-    """Feed `new_bars` in order; for each symbol in `rebuild` make a fresh engine and feed it `history(symbol)`."""
+    """Drop what is kept of `gone`; for each symbol in `rebuild` make a fresh engine and feed it `history(symbol)`; feed `new_bars`."""
 
     new_bars: tuple[ClosedBar, ...]
     rebuild: tuple[Symbol, ...]
+    gone: tuple[Symbol, ...] = ()
+    """No longer managed: not in the universe and not held."""
 
 
 class FetchFailure(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trading_system.domain.account import AccountFlow, AccountSnapshot, FeedEvent, VenuePosition
 from trading_system.domain.market import Bar, Instrument, OrderBook, Ticker, Timeframe
@@ -146,6 +146,22 @@ class Strategy(Protocol):
         ...
 
 
+@runtime_checkable
+class SnapshotStrategy(Protocol):
+    """A strategy whose state can be kept over a restart. Optional: one without it is fed all stored bars again.
+
+    Going on from a snapshot must be bit-equal to never having stopped.
+    """
+
+    def snapshot(self, symbol: Symbol) -> bytes:
+        """The whole state of a symbol."""
+        ...
+
+    def restore(self, symbol: Symbol, snapshot: bytes) -> bool:
+        """Continue a symbol from a snapshot; False (and nothing changes) when it is damaged or of other numbers."""
+        ...
+
+
 class StrategyCosts(Protocol):
     """What a trade would cost now, for the engine's cost terms."""
 
@@ -164,10 +180,24 @@ class StrategyCosts(Protocol):
 class CandleStore(Protocol):
     """Stored bars for hydration; a dead store delays history, never trading."""
 
-    async def load(self, timeframe: Timeframe, since_ms: int) -> Mapping[Symbol, tuple[Bar, ...]]: ...
+    async def load(self, symbol: Symbol, since_ms: Mapping[Timeframe, int]) -> Mapping[Timeframe, tuple[Bar, ...]]:
+        """Bars of one symbol that opened at or after the moment given for their timeframe, ascending."""
+        ...
 
     def save(self, symbol: Symbol, timeframe: Timeframe, bars: Iterable[Bar]) -> None:
         """Queue bars for the writer; returns at once."""
+        ...
+
+
+class EngineStore(Protocol):
+    """States of engines between two processes, opaque. What is lost or damaged costs a warm-up, never a decision."""
+
+    async def load(self, symbol: Symbol) -> bytes | None:
+        """The state of a symbol as last saved; None when there is none that is whole. ReadFailed when the disk does not answer."""
+        ...
+
+    async def save(self, states: Mapping[Symbol, bytes]) -> None:
+        """Replace the states of these symbols together; ReadFailed when the disk refuses."""
         ...
 
 

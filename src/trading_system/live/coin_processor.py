@@ -7,46 +7,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from trading_system.data.candle_manager import CandleManager, Progress
-from trading_system.data.candle_updates import AuditReport, BarUpdates, CandleReport
+from trading_system.data.candle_manager import Progress
+from trading_system.data.candle_updates import AuditReport, CandleReport
 from trading_system.data.data_health import Coverage, CoverageRule, judge_coverage
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.domain.market import Ticker, Timeframe
-from trading_system.domain.protocols import Clock, Strategy
-from trading_system.domain.signals import Emission, NoSignal, Signal
+from trading_system.domain.signals import NoSignal, Signal
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import BPS, to_ms
-from trading_system.live.quotes import QuoteBook
-from trading_system.live.volatility import VolatilityBook
+from trading_system.live.engine_feed import FeedHost, feed
 
 
-class ScanHost(Protocol):
-    """What scanning the markets needs."""
+class ScanHost(FeedHost, Protocol):
+    """What scanning the markets needs besides feeding them."""
 
-    @property
-    def clock(self) -> Clock: ...
     @property
     def markets(self) -> MarketRegistry: ...
-    @property
-    def candles(self) -> CandleManager: ...
-    @property
-    def strategy(self) -> Strategy: ...
-    @property
-    def volatility(self) -> VolatilityBook: ...
-    @property
-    def quotes(self) -> QuoteBook: ...
     @property
     def decisions(self) -> DecisionBook: ...
     @property
     def fee_bps(self) -> FeeBps: ...
-    @property
-    def cooldowns(self) -> EmissionReader: ...
-
-
-class EmissionReader(Protocol):
-    """What the journal remembers of emitted signals."""
-
-    def emissions(self, symbol: Symbol) -> tuple[Emission, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +75,11 @@ class DecisionBook:
         """The judgement could not be used for want of data: judge the same bar again next cycle."""
         self._judged_bar.pop(symbol, None)
 
+    def forget(self, symbol: Symbol) -> None:
+        """Drop what was said of a symbol that is no longer managed."""
+        self._last.pop(symbol, None)
+        self._judged_bar.pop(symbol, None)
+
     def last(self, symbol: Symbol) -> Signal | NoSignal | None:
         return self._last.get(symbol)
 
@@ -119,38 +104,22 @@ class ScanReport:
 async def load_history(host: ScanHost, symbols: tuple[Symbol, ...], progress: Progress | None = None) -> CandleReport:
     """The first load: hydrate, read, merge, warm every engine up. Protection never waits for it."""
     report = await host.candles.start(symbols, progress)
-    feed(host, host.candles.drain())
+    await feed(host, host.candles.drain())
     return report
 
 
 async def refresh_candles(host: ScanHost) -> CandleReport:
     """Read what is due and feed it."""
     report = await host.candles.refresh(host.markets.managed())
-    feed(host, host.candles.drain())
+    await feed(host, host.candles.drain())
     return report
 
 
 async def audit_candles(host: ScanHost, count: int) -> AuditReport:
     """Compare the longer bars of the next `count` markets with the venue's own; what differs is taken over and fed anew."""
     report = await host.candles.audit_next(count)
-    feed(host, host.candles.drain())
+    await feed(host, host.candles.drain())
     return report
-
-
-def feed(host: ScanHost, updates: BarUpdates) -> None:
-    """Hand new closed bars to the strategy and the volatility book, rebuilding the symbols whose past changed."""
-    strategy, volatility = host.strategy, host.volatility
-    for symbol in updates.rebuild:
-        strategy.forget(symbol)
-        volatility.forget(symbol)
-        for _, timeframe, bar in host.candles.history(symbol):
-            strategy.update(symbol, timeframe, bar)
-            volatility.update(symbol, timeframe, bar)
-        for emission in host.cooldowns.emissions(symbol):
-            strategy.mark_emitted(emission)
-    for symbol, timeframe, bar in updates.new_bars:
-        strategy.update(symbol, timeframe, bar)
-        volatility.update(symbol, timeframe, bar)
 
 
 def coverage(host: ScanHost, rule: CoverageRule) -> Coverage:

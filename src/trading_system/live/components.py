@@ -22,6 +22,7 @@ from trading_system.execution.registry import PositionRegistry
 from trading_system.live.account_view import AccountView
 from trading_system.live.booked_pnl import BookedPnl
 from trading_system.live.coin_processor import DecisionBook, FeeBps
+from trading_system.live.engine_feed import EngineBook
 from trading_system.live.health_monitor import VenueHealth
 from trading_system.live.log_port import Log
 from trading_system.live.losses import LossBook
@@ -101,6 +102,7 @@ class Components:
     rules: LiveRules
     cooldowns: CooldownBook
     decisions: DecisionBook = field(default_factory=DecisionBook)
+    engines: EngineBook = field(default_factory=EngineBook)
     account_view: AccountView = field(default_factory=AccountView)
     booked_pnl: BookedPnl = field(default_factory=BookedPnl)
 

@@ -15,8 +15,11 @@ from trading_system.data.market_discovery import DiscoveryReport
 from trading_system.data.market_registry import InstrumentChange, MarketRegistry, ShrinkRejected, UniverseAccepted
 from trading_system.domain import log_events as ev
 from trading_system.domain.protocols import Alerter, EventRecorder
+from trading_system.live.engine_feed import EngineStory
 from trading_system.live.log_port import Log
 
+_NAMED_MAX: Final = 5
+"""Symbols named in a line that may concern all of them."""
 _SPEC_FACTS: Final = ("tick", "size_step", "size_min", "position_size_max", "margin_levels", "status")
 
 
@@ -123,6 +126,16 @@ class DataStory:
                 venues=list(found.venues[1:5]),
             )
         self.candles(report.candles)
+
+    def engines(self, story: EngineStory | None, keeping_failure: str | None) -> None:
+        """What engines were continued, which were warmed up from stored bars and why, and what could not be kept."""
+        if story is not None:
+            cold = sum(len(symbols) for symbols in story.cold.values())
+            self._log.info(ev.ENGINES_WARM, restored=story.restored, cold=cold, bars_fed=story.bars_fed)
+            for why, symbols in sorted(story.cold.items()):
+                self._log.info(ev.ENGINE_COLD, why=why, engines=len(symbols), symbols=list(symbols[:_NAMED_MAX]))
+        if keeping_failure is not None:
+            self._log.warning(ev.ENGINES_NOT_KEPT, why=keeping_failure)
 
     def thin(self, found: Coverage) -> None:
         """Too few markets have their bars: no entries this cycle."""

@@ -29,6 +29,7 @@ from trading_system.live.coin_processor import ScanReport, audit_candles, covera
 from trading_system.live.components import Components
 from trading_system.live.cycle_report import CycleReport
 from trading_system.live.data_story import DataStory
+from trading_system.live.engine_feed import keep_engines
 from trading_system.live.exposure_book import build_exposure
 from trading_system.live.health_monitor import HealthFacts, assess
 from trading_system.live.kill_switch_ops import enforce_mode
@@ -225,6 +226,7 @@ class LiveTrading(Components):
             self._data.candles(await refresh_candles(self))
             if self.rules.audits_per_cycle:
                 self._data.audited(await audit_candles(self, self.rules.audits_per_cycle))
+            self._data.engines(self.engines.take_story(), await keep_engines(self, self.markets.managed()))
 
     async def _trade(self, report: CycleReport) -> None:
         thin = coverage(self, self.rules.coverage)
@@ -335,4 +337,9 @@ class LiveTrading(Components):
         """Load every market's history and feed the engines. Protection is at work long before this ends."""
         self.markets.hold(position.symbol for position in self.positions.active())
         self._data.candles(await load_history(self, self.markets.managed(), progress))
+        self._data.engines(self.engines.take_story(), None)
         self.is_warm = True
+
+    async def keep_engines(self) -> None:
+        """Save all engines, so that the next start goes on from here."""
+        self._data.engines(None, await keep_engines(self, self.markets.managed(), share=1))

@@ -67,5 +67,9 @@ class QuoteBook:
             volume_ratio=None if ratio is None else Decimal(repr(ratio)),
         )
 
+    def forget(self, symbol: Symbol) -> None:
+        """Drop what the guard remembers of a symbol that is no longer managed; the venue goes on quoting it."""
+        self._guard.forget(symbol)
+
     def is_usable(self, symbol: Symbol, now: datetime) -> bool:
         return isinstance(self.verdict(symbol, now), QuoteAccepted)

@@ -8,12 +8,22 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+import msgspec
+
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
 from trading_system.strategy.indicators import Atr
 
 _PERIOD: Final = 14
 _CLOSES_MAX: Final = 256
+
+
+class _Kept(msgspec.Struct):
+    """One symbol, for a snapshot."""
+
+    m15: Atr | None
+    h4: Atr | None
+    closes_4h: list[tuple[int, float]]
 
 
 class VolatilityBook:
@@ -44,6 +54,35 @@ class VolatilityBook:
         self._m15.pop(symbol, None)
         self._h4.pop(symbol, None)
         self._closes_4h.pop(symbol, None)
+
+    def adopt(self, symbol: Symbol, other: VolatilityBook) -> None:
+        """Take a symbol over from another book, all of it at once."""
+        self.forget(symbol)
+        for mine, theirs in ((self._m15, other._m15), (self._h4, other._h4)):
+            if symbol in theirs:
+                mine[symbol] = theirs[symbol]
+        if symbol in other._closes_4h:
+            self._closes_4h[symbol] = other._closes_4h[symbol]
+
+    def snapshot(self, symbol: Symbol) -> bytes:
+        """The whole state of a symbol, exact."""
+        closes = list(self._closes_4h.get(symbol, ()))
+        return msgspec.msgpack.encode(_Kept(self._m15.get(symbol), self._h4.get(symbol), closes))
+
+    def restore(self, symbol: Symbol, snapshot: bytes) -> bool:
+        """Go on from a snapshot; False (and nothing changes) when it is none."""
+        try:
+            kept = msgspec.msgpack.decode(snapshot, type=_Kept)
+        except msgspec.MsgspecError:
+            return False
+        self.forget(symbol)
+        if kept.m15 is not None:
+            self._m15[symbol] = kept.m15
+        if kept.h4 is not None:
+            self._h4[symbol] = kept.h4
+        if kept.closes_4h:
+            self._closes_4h[symbol] = deque(kept.closes_4h, maxlen=_CLOSES_MAX)
+        return True
 
     def atr_4h(self, symbol: Symbol) -> float | None:
         """None while fewer than 14 bars were fed."""

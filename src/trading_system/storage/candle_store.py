@@ -22,12 +22,12 @@ class DatabaseCandleStore:
         self._repository = Repository(engine)
         self._writer = writer
 
-    async def load(self, timeframe: Timeframe, since_ms: int) -> Mapping[Symbol, tuple[Bar, ...]]:
-        """Stored bars from `since_ms` (market ms) on, off the loop; ReadFailed when the database does not answer."""
+    async def load(self, symbol: Symbol, since_ms: Mapping[Timeframe, int]) -> Mapping[Timeframe, tuple[Bar, ...]]:
+        """Stored bars of a symbol from the given moments (market ms) on, off the loop; ReadFailed when the database does not answer."""
         try:
-            return await asyncio.to_thread(self._repository.candles, timeframe, since_ms)
+            return await asyncio.to_thread(self._repository.candles, symbol, since_ms)
         except SQLAlchemyError as error:
-            raise ReadFailed(f"stored {timeframe.value} bars: {type(error).__name__}") from error
+            raise ReadFailed(f"stored bars of {symbol}: {type(error).__name__}") from error
 
     def save(self, symbol: Symbol, timeframe: Timeframe, bars: Iterable[Bar]) -> None:
         """Queue closed bars for the writer; returns at once."""

@@ -127,18 +127,17 @@ class Repository:
         query = sa.select(*_columns(UniverseChange, UniverseRecord)).order_by(UniverseChange.at.desc(), UniverseChange.change_id.desc())
         return self._read(UniverseRecord, query.limit(limit))
 
-    def candles(self, timeframe: Timeframe, since_ms: int) -> dict[Symbol, tuple[Bar, ...]]:
-        """Bars that opened at or after `since_ms`, oldest first, of every symbol."""
-        query = (
-            sa.select(Candle.symbol, *(getattr(Candle, name) for name in Bar._fields))
-            .where(Candle.timeframe == timeframe.value, Candle.open_ms >= since_ms)
-            .order_by(Candle.symbol, Candle.open_ms)
-        )
-        found: dict[Symbol, list[Bar]] = {}
+    def candles(self, symbol: Symbol, since_ms: Mapping[Timeframe, int]) -> dict[Timeframe, tuple[Bar, ...]]:
+        """Bars of one symbol that opened at or after the moment of their timeframe, oldest first. One symbol at a time: a whole
+        universe of bars as objects is hundreds of megabytes."""
+        columns = [getattr(Candle, name) for name in Bar._fields]
+        found: dict[Timeframe, tuple[Bar, ...]] = {}
         with self._engine.connect().execution_options(read=True) as connection:
-            for symbol, *values in connection.execute(query):
-                found.setdefault(Symbol(symbol), []).append(Bar(*values))
-        return {symbol: tuple(bars) for symbol, bars in found.items()}
+            for timeframe, since in since_ms.items():
+                where = (Candle.symbol == symbol, Candle.timeframe == timeframe.value, Candle.open_ms >= since)
+                query = sa.select(*columns).where(*where).order_by(Candle.open_ms)
+                found[timeframe] = tuple(Bar(*row) for row in connection.execute(query))
+        return found
 
     def delete_candles(self, timeframe: Timeframe, from_ms: int, before_ms: int) -> int:
         """Delete bars whose open time lies in [from_ms, before_ms); return how many."""

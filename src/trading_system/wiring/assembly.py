@@ -14,7 +14,18 @@ from trading_system.data.market_discovery import MarketDiscovery
 from trading_system.data.market_registry import MarketRegistry
 from trading_system.data.tick_guard import TickGuard
 from trading_system.domain.orders import EntryStyle
-from trading_system.domain.protocols import Account, Alerter, CandleStore, Clock, EventRecorder, MarketData, Orders, PrivateFeed, Strategy
+from trading_system.domain.protocols import (
+    Account,
+    Alerter,
+    CandleStore,
+    Clock,
+    EngineStore,
+    EventRecorder,
+    MarketData,
+    Orders,
+    PrivateFeed,
+    Strategy,
+)
 from trading_system.domain.units import BPS
 from trading_system.execution.account_books import AccountBooks
 from trading_system.execution.execution_gateway import ExecutionGateway, Spawn
@@ -24,6 +35,7 @@ from trading_system.execution.reconcile import ReconcileRules
 from trading_system.execution.registry import PositionRegistry
 from trading_system.live.coin_processor import FeeBps
 from trading_system.live.components import CooldownBook, LiveRules
+from trading_system.live.engine_feed import EngineBook
 from trading_system.live.health_monitor import VenueHealth
 from trading_system.live.journal_story import JournalStory
 from trading_system.live.live_trading import LiveTrading
@@ -35,6 +47,7 @@ from trading_system.live.venue_control import VenueControl
 from trading_system.live.volatility import VolatilityBook
 from trading_system.safety.invariant_monitor import InvariantMonitor
 from trading_system.wiring import parameters as p
+from trading_system.wiring.strategies import maker_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,7 @@ class Ports:
     candle_store: CandleStore | None = None
     spec_cache: Path | None = None
     health_file: Path | None = None
+    engine_store: EngineStore | None = None
 
 
 def live_rules(settings: Settings) -> LiveRules:
@@ -132,6 +146,7 @@ def assemble(
         fee_bps=FeeBps(float(entry_fee / BPS), float(limits.fees.taker / BPS)),
         rules=rules or live_rules(settings),
         cooldowns=CooldownBook(journal),
+        engines=EngineBook(ports.engine_store, "" if ports.engine_store is None else maker_of(settings, strategy)),
     )
     story = JournalStory(journal.state, log, ports.recorder, ports.alerts, on_closed=losses.note_closed)
     journal.observer = story.tell

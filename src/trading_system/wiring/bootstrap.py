@@ -30,13 +30,14 @@ from trading_system.safety.invariants import Invariant
 from trading_system.safety.modes import Halt
 from trading_system.storage.candle_store import DatabaseCandleStore
 from trading_system.storage.db import make_engine
+from trading_system.storage.engine_store import SqliteEngineStore
 from trading_system.storage.migrate import schema_state, upgrade
 from trading_system.storage.writer import HistoryWriter
 from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import PacedClock, WallClock
 from trading_system.wiring.control import open_control
 from trading_system.wiring.daemon import Daemon, Say
-from trading_system.wiring.data_files import DATA_HEALTH_FILE, JOURNAL_FILE, SPECS_FILE
+from trading_system.wiring.data_files import DATA_HEALTH_FILE, ENGINES_FILE, JOURNAL_FILE, SPECS_FILE
 from trading_system.wiring.embedded_exchange import EmbeddedExchange
 from trading_system.wiring.entry_gates import SCHEMA_GATE, SCHEMA_RECHECK_S, judge_schema, missing_acts
 from trading_system.wiring.good_config import GoodConfigKeeper, announce
@@ -114,6 +115,8 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         recorder, store = _open_history(context, clock, data_dir, stack, supervisor, gates)
         alerts = await _alerts(context, clock, stack)
         supervisor.start("alerts", alerts.run)
+        engine_store = SqliteEngineStore(data_dir / ENGINES_FILE)
+        stack.callback(engine_store.close)
         ports = Ports(
             clock=clock,
             log=log,
@@ -128,6 +131,7 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
             candle_store=store,
             spec_cache=data_dir / SPECS_FILE,
             health_file=data_dir / DATA_HEALTH_FILE,
+            engine_store=engine_store,
         )
         rules = live_rules(settings)
         live = assemble(settings, ports, journal, strategy, data_dir, rules=rules)

@@ -213,10 +213,21 @@ class Daemon:
         except ReadFailed as error:
             live.log.warning(ev.STOPPING, why=str(error))
         await self.supervisor.stop()
+        await self._keep_engines()
         live.journal.close()
         held = live.positions.held()
         live.log.info(ev.STOPPED, positions=len(held))
         self._say(f"stopped: {len(held)} positions open, their stops stay on the venue")
+
+    async def _keep_engines(self) -> None:
+        """After the last protection: a slow disk may cost the states, never a stop."""
+        if not self.live.is_warm:
+            return
+        try:
+            async with asyncio.timeout(10):
+                await self.live.keep_engines()
+        except TimeoutError:
+            self.live.log.warning(ev.ENGINES_NOT_KEPT, why="the disk did not take them within 10 s")
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep process seconds, or until a stop is asked for."""

@@ -7,4 +7,5 @@ from typing import Final
 JOURNAL_FILE: Final = "positions.db"
 LOCK_FILE: Final = "trading-bot.pid"
 SPECS_FILE: Final = "instruments.json"
+ENGINES_FILE: Final = "engines.db"
 DATA_HEALTH_FILE: Final = "data_health.json"

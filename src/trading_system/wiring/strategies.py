@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from hashlib import blake2b
+from pathlib import Path
+
 from trading_system.config.settings import Settings
 from trading_system.domain.errors import ConfigError
 from trading_system.domain.orders import EntryStyle
 from trading_system.domain.protocols import Strategy
 from trading_system.domain.units import BPS
+from trading_system.live import volatility
 from trading_system.strategy.catalogue import EngineChoice, make_strategy
 from trading_system.strategy.placebo import FixedCosts
+from trading_system.strategy.smc_engine import SmcStrategy
 from trading_system.wiring.parameters import risk_limits, smc_parameters
 
 
@@ -32,6 +38,23 @@ def placebo_of(choice: EngineChoice) -> EngineChoice:
 def strategy_of(settings: Settings) -> Strategy:
     """A new strategy without bars; ConfigError as of `make_strategy`."""
     return make_strategy(engine_choice(settings))
+
+
+def maker_of(settings: Settings, strategy: Strategy) -> str:
+    """Names what a kept engine state hangs on: the code of the strategy and of what it is made of, and its numbers."""
+    seen = blake2b(repr(engine_choice(settings)).encode(), digest_size=16)
+    for path in sorted({*_sources(type(strategy).__module__), *_sources(SmcStrategy.__module__), Path(volatility.__file__)}):
+        seen.update(path.read_bytes())
+    return f"{settings.strategy.engine} {seen.hexdigest()}"
+
+
+def _sources(module_name: str) -> tuple[Path, ...]:
+    """The file of a module and its neighbours in the same package; a module without a package stands alone."""
+    module = sys.modules.get(module_name)
+    file = None if module is None else getattr(module, "__file__", None)
+    if module is None or file is None:
+        return ()
+    return tuple(Path(file).parent.glob("*.py")) if module.__package__ else (Path(file),)
 
 
 def assumed_costs(settings: Settings) -> FixedCosts:

@@ -137,11 +137,11 @@ class MemoryStore:
     stored: dict[Timeframe, dict[Symbol, dict[int, Bar]]] = field(default_factory=dict)
     is_dead: bool = False
 
-    async def load(self, timeframe: Timeframe, since_ms: int) -> Mapping[Symbol, tuple[Bar, ...]]:
+    async def load(self, symbol: Symbol, since_ms: Mapping[Timeframe, int]) -> Mapping[Timeframe, tuple[Bar, ...]]:
         if self.is_dead:
             raise ReadFailed("store")
-        found = self.stored.get(timeframe, {})
-        return {s: tuple(b for o, b in sorted(bars.items()) if o >= since_ms) for s, bars in found.items()}
+        found = {timeframe: sorted(self.stored.get(timeframe, {}).get(symbol, {}).items()) for timeframe in since_ms}
+        return {timeframe: tuple(b for o, b in bars if o >= since_ms[timeframe]) for timeframe, bars in found.items()}
 
     def save(self, symbol: Symbol, timeframe: Timeframe, bars: Iterable[Bar]) -> None:
         self.stored.setdefault(timeframe, {}).setdefault(symbol, {}).update({b.open_ms: b for b in bars})

@@ -86,15 +86,14 @@ async def test_saved_bars_come_back_by_symbol_and_saving_again_replaces(tmp_path
     store.save(BTC, Timeframe.M15, [bars[5]._replace(close=1.9)])
     assert await asyncio.to_thread(writer.stop, 10.0)
 
-    loaded = await store.load(Timeframe.M15, bars[1].open_ms)
-    assert list(loaded) == [BTC]
-    assert list(loaded[BTC]) == [*bars[1:5], bars[5]._replace(close=1.9), *bars[6:]]
-    assert await store.load(Timeframe.H1, 0) == {}
+    loaded = await store.load(BTC, {Timeframe.M15: bars[1].open_ms, Timeframe.H1: 0})
+    assert list(loaded[Timeframe.M15]) == [*bars[1:5], bars[5]._replace(close=1.9), *bars[6:]]
+    assert loaded[Timeframe.H1] == ()
 
 
 async def test_a_store_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     engine = a_database(tmp_path, migrated=False)
     store = DatabaseCandleStore(engine, HistoryWriter(engine, tmp_path / "outbox.db", WallClock()))
 
-    with pytest.raises(ReadFailed, match="stored 15m bars"):
-        await store.load(Timeframe.M15, 0)
+    with pytest.raises(ReadFailed, match=f"stored bars of {BTC}"):
+        await store.load(BTC, {Timeframe.M15: 0})
