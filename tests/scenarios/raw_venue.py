@@ -35,7 +35,7 @@ from trading_system.live.log_port import Log
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import encode
-from trading_system.sim.kraken_server.envelope import RequestRefused, failure, success
+from trading_system.sim.kraken_server.envelope import RequestRefused, failure, not_found, success
 from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.rate_budget import Pool, RateBudget
 from trading_system.sim.kraken_server.routes import find_route
@@ -134,10 +134,13 @@ class Front:
         assert found is not None, path
         route, path_values = found
         params = Params([*path_values.items(), *pairs])
-        points = route.points(params, 2)
+        variants = self.exchange.config.variants
+        points = route.points(params, variants.unpublished_points)
         is_refused = route.pool is not Pool.PUBLIC and not self._budget.take(route.pool, points, self.clock.monotonic())
         self._note(path, dict(pairs), points, is_refused=is_refused)
         now_ms = self.exchange.now_ms
+        if route.pool is Pool.HISTORY and not variants.serves_history:
+            return 404, _decoded(not_found(now_ms).body)
         if is_refused:
             answer = failure("apiLimitExceeded", now_ms)
             return answer.status, _decoded(answer.body)
