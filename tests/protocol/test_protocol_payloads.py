@@ -27,6 +27,7 @@ from fakes.venue_fields import (
     MARGIN_LEVEL,
     OPEN_ORDER,
     PAGE,
+    POSITION,
     PUBLIC_EXECUTION,
     PUBLIC_ORDER,
     SEND_STATUS,
