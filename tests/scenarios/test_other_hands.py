@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from daemon_driver import play
 from scenario_parts import BTC, Act, At, Scenario, Wish, by_hand, crash, operator
-from scripted_wire import AnswerLost, On, Read
+from scripted_wire import AnswerLost, On, Read, Refused
 
 from execution_builders import D
+from trading_system.domain.account import FeedEvent, FeedFill
 from trading_system.domain.modes import Mode
 from trading_system.domain.orders import Side
 from trading_system.domain.symbols import to_venue
@@ -74,3 +76,24 @@ def test_a_person_hears_of_an_order_whose_fate_is_unknown_for_ten_minutes() -> N
     assert stuck[0].urgent
     assert "tp1-1" in stuck[0].text
     assert len(end.sent("tp1")) == 1
+
+
+def lost_fill(qty: str) -> Callable[[FeedEvent], Iterable[FeedEvent]]:
+    """The private feed never tells of executions of this size."""
+    return lambda event: () if isinstance(event, FeedFill) and event.fill.qty == D(qty) else (event,)
+
+
+def test_a_stop_that_cannot_grow_keeps_its_place_until_the_venue_holds_no_more_than_the_books() -> None:
+    """The owner bought twice, one fill went unheard: the second stop covered all of the books, and the first was cancelled."""
+    end = play(
+        Scenario(
+            acts=(At(61, by_hand(Side.BUY, "0.05")), At(61, by_hand(Side.BUY, "0.03"))),
+            wire=(On("amend", Refused("invalidPrice"), from_s=59, to_s=70),),
+            feed_edit=lost_fill("0.05"),
+            until_s=200,
+        )
+    )
+
+    assert end.naked_s() <= 4
+    assert [qty for qty, _ in end.stops()] == [D("0.205")], "in the end one is enough"
+    assert "stop cancelled" in end.words()

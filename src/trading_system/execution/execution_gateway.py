@@ -214,7 +214,7 @@ class ExecutionGateway:
         return await self._send(action, order)
 
     async def _move_stop(self, action: MoveStop, position: Position) -> ActionReport:
-        """In place; when that is refused or unknown: a new stop beside it first, then the old one goes."""
+        """In place; when that is refused or unknown: a new stop beside it. The old one goes once both are seen to rest (`stop_plan`)."""
         order = self._journal.state.orders.get(action.client_order_id)
         if order is None or order.is_foreign or not position.state.is_active:
             return ActionReport(action, SendStatus.SKIPPED, "not a stop of ours that can be moved")
@@ -226,18 +226,7 @@ class ExecutionGateway:
             outcome = await self._sender.amend(order, action.qty, action.trigger_price, action.why)
             if isinstance(outcome, Placed):
                 return ActionReport(action, SendStatus.DONE, "amended", order.client_order_id)
-        report = await self._place_stop(action, self._journal.state.positions[action.position_id])
-        if report.status is SendStatus.DONE and report.client_order_id is not None:
-            await self._replace(order, report.client_order_id)
-        return report
-
-    async def _replace(self, old: OwnOrder, new_key: ClientOrderId) -> None:
-        """The new stop rests: the old one may go. Whatever its cancel answers, the new one stays."""
-        known = self._journal.state.orders[old.client_order_id]
-        position = self._journal.state.positions[old.position_id]
-        without = covered_qty(self._journal.state, old.position_id) - known.protects
-        if known.is_open and without >= position.qty:
-            await self._cancel_known(known, "replaced", f"{new_key} rests and covers {without} of {position.qty}")
+        return await self._place_stop(action, self._journal.state.positions[action.position_id])
 
     async def _place_take_profit(self, action: PlaceTakeProfit, position: Position) -> ActionReport:
         resting = sum((o.remaining for o in self._journal.state.orders_of(position.position_id).values() if o.purpose.is_take_profit), ZERO)

@@ -221,6 +221,8 @@ def _keep(
     spare = [*doomed, *own[:-1]]
     if spare and not _are_listed([*own, *doomed], view):
         return ()  # one of them may be gone: which one protects is not known until all are seen
+    if spare and newest.protects >= needed and not _venue_agrees(position, view, watch):
+        return ()  # a fill may be on its way: until then both are needed
     if spare and newest.protects >= needed:
         evidence = f"{newest.client_order_id} rests and covers {newest.protects} of {position.qty}"
         return tuple(CancelOrder(position.position_id, o.client_order_id, "one stop is enough", evidence) for o in spare)

@@ -43,7 +43,7 @@ from trading_system.domain.orders import ClientOrderId, Direction, EntryStyle, O
 from trading_system.domain.positions import CloseReason, EndReason, Lineage
 from trading_system.domain.units import Price, Qty
 from trading_system.execution.ledger import LedgerState
-from trading_system.execution.position_view import NEW_WATCH, FinalTarget, Watch
+from trading_system.execution.position_view import NEW_WATCH, FinalTarget, MarketView, Watch
 from trading_system.execution.stop_plan import emergency_stop
 from trading_system.execution.take_profit_plan import compute_targets
 from trading_system.execution.trailing_plan import break_even_price
@@ -105,6 +105,9 @@ def test_a_new_stop_that_no_list_shows_yet_is_not_taken_for_vanished() -> None:
 
 
 STOP_2 = ClientOrderId(f"ts-{PID}-sl-2")
+SINCE_0 = replace(NEW_WATCH, qty=Qty(D(10)), qty_since_s=0)
+AGREED = a_view("103", venue_qty=Qty(D(10)), venue_read_s=9)
+"""A reading begun after the books came to 10 lists 10."""
 
 
 def test_a_cancelled_stop_that_an_old_list_brings_back_is_no_reason_to_cancel_the_one_that_replaced_it() -> None:
@@ -114,7 +117,7 @@ def test_a_cancelled_stop_that_an_old_list_brings_back_is_no_reason_to_cancel_th
     back = ev.OrderPlaced(at(6), STOP, VenueOrderId(f"v-{STOP}"), None, "listed again")
     state = ledger(*protected_events(), *stop_events(attempt=2), asked, gone, back)
 
-    both = planned(state, a_view("103", listed=frozenset({STOP, STOP_2})), s=10)
+    both = planned(state, replace(AGREED, listed=frozenset({STOP, STOP_2})), SINCE_0, s=10)
 
     assert [a.client_order_id for a in both.actions if isinstance(a, CancelOrder)] == [STOP]
 
@@ -166,9 +169,17 @@ def test_a_wanted_stop_that_the_market_has_passed_closes_instead_of_searching_a_
 def test_two_stops_converge_to_the_newest() -> None:
     state = ledger(*protected_events(), *stop_events(attempt=2))
 
-    found = [a for a in actions(state) if isinstance(a, CancelOrder)]
+    found = [a for a in actions(state, AGREED, SINCE_0, s=10) if isinstance(a, CancelOrder)]
 
     assert [a.client_order_id for a in found] == [STOP]
+
+
+@pytest.mark.parametrize("view", [a_view("103"), replace(AGREED, venue_qty=Qty(D(16))), replace(AGREED, venue_read_s=0)])
+def test_the_second_stop_stays_while_fills_of_a_larger_position_may_be_on_their_way(view: MarketView) -> None:
+    """Half of an entry's fills were known, its stop could not be amended, and the new one "covered all": the old one was cancelled."""
+    state = ledger(*protected_events(), *stop_events(attempt=2))
+
+    assert not [a for a in actions(state, view, SINCE_0, s=10) if isinstance(a, CancelOrder)]
 
 
 def test_a_rest_below_one_step_is_dust_and_closes_nothing() -> None:
