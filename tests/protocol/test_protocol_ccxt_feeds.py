@@ -1,4 +1,4 @@
-"""Unmodified ccxt.pro and the market feeds; its private feeds are followed in the integration tests."""
+"""Unmodified ccxt.pro and the feeds; a life of its private ones is followed in the integration tests too."""
 
 from __future__ import annotations
 
@@ -55,3 +55,34 @@ async def test_the_book_that_was_watched_through_a_move_is_the_book_that_is_fetc
             fetched = await client.fetch_order_book(BTC)
 
     assert book["bids"][0][0] < book["asks"][0][0]
+
+
+@pytest.mark.parametrize("is_verbose", [False, True])
+async def test_orders_are_watched_and_only_the_verbose_feed_tells_of_a_post_order_that_failed(client: Any, is_verbose: bool) -> None:
+    await client.authenticate()
+    async with asyncio.timeout(10):
+        watched = asyncio.ensure_future(client.watch_orders(BTC, params={"verbose": is_verbose}))
+        await asyncio.sleep(0.3)
+        with pytest.raises(ccxt_pro.OrderImmediatelyFillable):
+            await client.create_order(BTC, "limit", "buy", 0.01, 85_000, {"postOnly": True, "clientOrderId": "crossing"})
+        await client.create_order(BTC, "limit", "buy", 0.01, 70_000, {"clientOrderId": "rest"})
+        seen = [row["info"] for row in await watched]
+
+    assert {row["cli_ord_id"] for row in seen} == ({"crossing"} if is_verbose else {"rest"})
+
+
+async def test_wallet_positions_and_fills_are_watched_through_a_trade(client: Any) -> None:
+    await client.authenticate()
+    async with asyncio.timeout(10):
+        await client.watch_balance({"account": "flex_futures"})
+        fills = asyncio.ensure_future(client.watch_my_trades(BTC))
+        wallet = asyncio.ensure_future(client.watch_balance({"account": "flex_futures"}))
+        await asyncio.sleep(0.3)
+        await client.create_order(BTC, "market", "buy", 0.01)
+        (fill,) = await fills
+        after = await wallet
+        positions = await client.watch_positions([BTC])
+
+    assert (fill["amount"], fill["side"]) == (0.01, "buy")
+    assert [(row["symbol"], row["contracts"]) for row in positions] == [(BTC, 0.01)]
+    assert after["USD"]["total"] < 10_000

@@ -64,6 +64,18 @@ async def test_a_history_longer_than_a_page_comes_whole_through_paging(client: A
     assert [bar[0] for bar in bars if bar[0] < START_MS - START_MS % length] == [since + number * length for number in range(count)]
 
 
+@pytest.mark.parametrize(("resolution", "length"), [("1m", 60_000), ("5m", 300_000), ("1w", 7 * 24 * HOUR_MS)])
+async def test_the_shortest_and_the_longest_candles_are_paged_too(client: Any, server: KrakenServer, resolution: str, length: int) -> None:
+    server.advance_to(START_MS + HOUR_MS + 1_000)
+    since = START_MS if length < HOUR_MS else START_MS - 16 * length
+    opens: list[int] = []
+    while not opens or opens[-1] + length <= server.exchange.now_ms:
+        opens += [bar[0] for bar in await client.fetch_ohlcv(BTC, resolution, since=opens[-1] + 1 if opens else since, limit=7)]
+
+    assert opens == list(range(since, server.exchange.now_ms, length))
+    assert len(opens) > 7
+
+
 async def test_instruments_say_what_a_trader_must_know(client: Any) -> None:
     market = client.market(DOGE)
     tiers = (await client.fetch_leverage_tiers([DOGE]))[DOGE]

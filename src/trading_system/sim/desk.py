@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from trading_system.domain.orders import Side
-from trading_system.sim.executor import IOC_FAILED, NO_MARGIN, NOT_REDUCING, Executor, TakerPlan
+from trading_system.sim.executor import IOC_FAILED, NO_MARGIN, NOT_REDUCING, POST_FAILED, Executor, TakerPlan
 from trading_system.sim.ledger import Ledger
 from trading_system.sim.maker_protection import MakerProtection
 from trading_system.sim.market_state import MarketState
@@ -26,6 +26,7 @@ from trading_system.sim.model import (
     LimitOffset,
     MarketMode,
     OrderEvent,
+    OrderFeed,
     OrderRow,
     OrderState,
     OrderType,
@@ -54,6 +55,7 @@ from trading_system.sim.variants import ExchangeVariants
 _ZERO: Final = Decimal(0)
 _LATE_REASON: Final = {
     "iocWouldNotExecute": IOC_FAILED,
+    "postWouldExecute": POST_FAILED,
     "selfFill": "would_execute_self",
     "wouldNotReducePosition": NOT_REDUCING,
     "marketSuspended": "market_inactive",
@@ -256,6 +258,8 @@ class Desk:
         events: tuple[OrderEvent, ...] = () if reason is None else (RejectEvent(order.order_id, order, reason),)
         self._tape.note(now_ms, HistoryKind.ORDER_REJECTED, order, word)
         self._tape.finish(now_ms, order, OrderState.REJECTED, None, reason or word)
+        if word == "postWouldExecute":
+            self._tape.outbox.append(OrderFeed(now_ms, order, POST_FAILED, is_gone=True))
         return SendResult(word, now_ms, order.order_id, order.cli_ord_id, events)
 
     # --- edit ---

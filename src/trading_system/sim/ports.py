@@ -51,6 +51,7 @@ from trading_system.domain.orders import (
 from trading_system.domain.symbols import Symbol, normalise, to_venue
 from trading_system.domain.units import Price, Qty, Usd, from_ms, to_ms
 from trading_system.sim.exchange import SimExchange
+from trading_system.sim.executor import POST_FAILED
 from trading_system.sim.listings import trading_status
 from trading_system.sim.model import (
     CancelRequest,
@@ -69,6 +70,7 @@ from trading_system.sim.model import (
     SimFill,
     StatusRow,
 )
+from trading_system.sim.open_orders import VANISHED
 from trading_system.sim.read_models import LaggingReads
 
 _FILL_KINDS: Final = {
@@ -223,7 +225,7 @@ class SimVenue:
         match event:
             case FillFeed():
                 told = FeedFill(_fill(event.fill))
-            case OrderFeed():
+            case OrderFeed() if event.reason not in (POST_FAILED, VANISHED):  # told on the verbose feed, and not at all
                 order = event.order
                 told = FeedOrder(
                     normalise(order.symbol),

@@ -200,6 +200,15 @@ def test_only_the_verbose_feed_tells_of_a_post_order_that_failed(connection: Con
     assert connection.pass_time(0) == []
 
 
+def test_the_verbose_feed_tells_the_whole_post_order_that_failed(connection: Connection) -> None:
+    connection.say(event="subscribe", feed="open_orders_verbose", **SIGNED)
+    connection.exchange.send(an_order(order_type="post", limit_price=Decimal(90_000)))
+    (told,) = connection.pass_time(0)
+
+    assert (told["feed"], told["is_cancel"], told["reason"]) == ("open_orders_verbose", True, "post_order_failed_because_it_would_filled")
+    assert (told["order"]["limit_price"], told["order"]["type"]) == (90_000, "limit")
+
+
 def test_heartbeats_and_tickers_come_once_a_second(connection: Connection) -> None:
     connection.say(event="subscribe", feed="heartbeat")
     connection.say(event="subscribe", feed="ticker", product_ids=["PF_XBTUSD"])

@@ -28,6 +28,17 @@ def test_every_kind_of_fault_is_explained() -> None:
     assert words_of_table("`kind`") == {kind.value for kind in FaultKind}
 
 
+def test_the_tests_that_the_table_of_clients_names_exist() -> None:
+    text = PAGE[PAGE.index("| what | ccxt |") :].split("\n\n")[0]
+    named = set(re.findall(r"`(test_\w+)`", text))
+    tests = Path(__file__).parents[2]
+    files = [*(tests / "protocol").glob("test_*.py"), *(tests / "integration").glob("test_kraken_server_*.py")]
+    there = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text(encoding="utf-8"))}
+
+    assert len(named) > 20
+    assert named <= there
+
+
 def test_every_market_mode_is_named() -> None:
     assert set(re.findall(r"`(\w+)`", PAGE[PAGE.index("\nModes: ") :].split("\n\n")[0])) == {mode.value for mode in MarketMode}
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Final, Protocol, assert_never
 
 from trading_system.domain.market import Instrument
+from trading_system.sim.executor import POST_FAILED
 from trading_system.sim.kraken_server.book_feed import BookFeed
 from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.encoding import encode
@@ -36,7 +37,6 @@ FEEDS: Final = PRODUCT_FEEDS | PRIVATE_FEEDS | {"heartbeat"}
 _BEAT_S: Final = 1.0
 _QUICK_BEAT_S: Final = 0.2
 _SNAPSHOT_ROWS: Final = 100
-_VERBOSE_ONLY: Final = frozenset({"post_order_failed_because_it_would_filled"})
 
 
 class Subscriber(Protocol):
@@ -173,7 +173,7 @@ class FeedHub:
     def _publish_order(self, event: OrderFeed) -> None:
         if event.reason == VANISHED:
             return
-        if event.reason not in _VERBOSE_ONLY:
+        if event.reason != POST_FAILED:
             self._broadcast("open_orders", lambda: order_feed_message("open_orders", event))
         self._broadcast("open_orders_verbose", lambda: order_feed_message("open_orders_verbose", event))
 

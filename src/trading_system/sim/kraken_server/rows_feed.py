@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from trading_system.domain.market import Instrument
 from trading_system.domain.orders import Side
+from trading_system.sim.executor import POST_FAILED
 from trading_system.sim.kraken_server.rows_market import change_percent, ticker_pair
 from trading_system.sim.model import (
     AccountRow,
@@ -33,7 +34,7 @@ _TYPE_WORDS: Final = {
 }
 _TRADE_WORDS: Final = {"partial liquidation": "partialLiquidation", "assignment": "liquidation"}
 _FILL_WORDS: Final = {**_TYPE_WORDS, OrderType.IOC: "ioc", OrderType.MKT: "ioc", OrderType.FOK: "fok", OrderType.POST: "post"}
-_WHOLE_ORDER_REASONS: Final = frozenset({"full_fill", "partial_fill"})
+_WHOLE_ORDER_REASONS: Final = frozenset({"full_fill", "partial_fill", POST_FAILED})
 _PERCENT: Final = Decimal("0.01")
 
 
