@@ -46,6 +46,7 @@ from trading_system.wiring.control_protocol import FlattenOrder, HaltOrder, Resu
 from trading_system.wiring.daemon import Daemon, RunPlan
 from trading_system.wiring.status_report import About
 from trading_system.wiring.supervisor import Supervisor
+from trading_system.wiring.venue_kraken import KrakenControl
 from trading_system.wiring.virtual_loop import VirtualLoop, run_virtual
 
 
@@ -205,18 +206,10 @@ class World:
         supervisor = Supervisor(self.clock, self.log, lambda name, error: live.note_task_death(name, error))
         scenario = self._scenario
         control, venue = self._edge()
-        wire = Wire(
-            self.exchange,
-            self.clock,
-            mortal,
-            self._rules,
-            scenario.reads,
-            scenario.feed_mute,
-            scenario.feed_edit,
-            self.past,
-            self._later,
-            venue,
-        )
+        wire = self._wire(mortal, venue)
+        looks = None
+        if isinstance(control, KrakenControl):
+            looks = self._wire(mortal, AdapterVenue(self.exchange, control, control.venue.look_account))
         ports = Ports(
             clock=self.clock,
             log=self.log,
@@ -228,6 +221,7 @@ class World:
             spawn=supervisor.detach,
             recorder=NoHistory(),
             alerts=self.alarms,
+            look_account=looks,
         )
         strategy = ScriptedStrategy(scenario.wishes) if scenario.strategy is None else scenario.strategy()
         live = assemble(self._settings, ports, journal, strategy, self.data_dir)
@@ -236,6 +230,21 @@ class World:
         self.lives += 1
         self.checkers.on_process(self.exchange.now_ms, is_up=True)
         return Life(mortal, wire, daemon, Commands(daemon, About("0", "paper", "sim", "")), task)
+
+    def _wire(self, mortal: Mortal, venue: SimVenue) -> Wire:
+        scenario = self._scenario
+        return Wire(
+            self.exchange,
+            self.clock,
+            mortal,
+            self._rules,
+            scenario.reads,
+            scenario.feed_mute,
+            scenario.feed_edit,
+            self.past,
+            self._later,
+            venue,
+        )
 
     def _edge(self) -> tuple[VenueControl, SimVenue]:
         """The venue as this scenario's daemon meets it."""

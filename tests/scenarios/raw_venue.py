@@ -28,6 +28,7 @@ from trading_system.domain.orders import (
     SubmitOutcome,
     VenueOrderId,
 )
+from trading_system.domain.protocols import Account
 from trading_system.domain.symbols import Symbol
 from trading_system.exchange.kraken_futures.config import KrakenConfig
 from trading_system.exchange.kraken_futures.errors import VenueHttpError, error_word
@@ -226,9 +227,10 @@ def a_control(front: Front, clock: LoopClock, log: Log) -> KrakenControl:
 class AdapterVenue(SimVenue):
     """The daemon's ports through the adapter; the private feed comes from the model."""
 
-    def __init__(self, exchange: SimExchange, control: KrakenControl) -> None:
+    def __init__(self, exchange: SimExchange, control: KrakenControl, account: Account | None = None) -> None:
         super().__init__(exchange)
         self._of = control.venue
+        self._account = self._of.account if account is None else account
 
     async def instruments(self) -> tuple[Instrument, ...]:
         return await self._of.market_data.instruments()
@@ -243,22 +245,22 @@ class AdapterVenue(SimVenue):
         return await self._of.market_data.order_book(symbol)
 
     async def snapshot(self) -> AccountSnapshot:
-        return await self._of.account.snapshot()
+        return await self._account.snapshot()
 
     async def positions(self) -> tuple[VenuePosition, ...]:
-        return await self._of.account.positions()
+        return await self._account.positions()
 
     async def open_orders(self) -> tuple[OpenOrder, ...]:
-        return await self._of.account.open_orders()
+        return await self._account.open_orders()
 
     async def fills(self, since: datetime) -> tuple[Fill, ...]:
-        return await self._of.account.fills(since)
+        return await self._account.fills(since)
 
     async def order_status(self, ids: Sequence[ClientOrderId]) -> tuple[OrderStatus, ...]:
-        return await self._of.account.order_status(ids)
+        return await self._account.order_status(ids)
 
     async def flows(self, since: datetime) -> tuple[AccountFlow, ...]:
-        return await self._of.account.flows(since)
+        return await self._account.flows(since)
 
     async def submit(self, order: OrderRequest) -> SubmitOutcome:
         return await self._of.orders.submit(order)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from daemon_driver import play
 from raw_venue import Asked, Raw
 from scenario_ending import Ending
-from scenario_parts import BTC, ETH, START_MS, At, Scenario, Wish, crash, limit_by_hand, operator, reads_flood, remove, touch
+from scenario_parts import BTC, ETH, START_MS, At, Scenario, Wish, crash, drop_stops, limit_by_hand, operator, reads_flood, remove, touch
 from scripted_wire import On, RequestLost
 from test_incident_limits import coins, listed
 
@@ -147,9 +148,54 @@ def test_fault_e04_protective_orders_wait_less_than_a_second_under_a_flood_of_re
     assert stops
     assert all(0 <= sends[key] - intended[key] < 1 for key in stops)
     assert end.naked_s() <= 1
-    assert spent(end.asked, is_read=True) <= 300, "reads stop long before the reserve"
+    assert spent(end.asked, is_read=True) <= 350, "reads stop long before the reserve; only the polls' own looks go on"
     assert not [a for a in end.asked if a.is_refused], "the venue never had to say so"
     assert [p.state for p in end.positions] == [PositionState.PROTECTED]
+
+
+def limit_said() -> Callable[[Any], Any]:
+    def edit(payload: Any) -> Any:
+        return {"result": "error", "error": "apiLimitExceeded"}
+
+    return edit
+
+
+def test_fault_e04_one_word_of_an_empty_budget_does_not_blind_the_protection_loop() -> None:
+    """One read is told apiLimitExceeded and the stop vanishes right after: looks went on pausing for a whole window, and X was missed."""
+    end = play(
+        Scenario(
+            prices={BTC: {0: 80_000.0}},
+            raw=(Raw("accounts", limit_said(), times=1, from_s=60),),
+            acts=(At(63, drop_stops(BTC)),),
+            feed_mute=((62, 200),),
+            until_s=200,
+        )
+    )
+
+    assert end.stops(BTC) == [(D("0.1250"), D(79_200))]
+    assert end.naked_s(BTC) <= 8, end.tale()
+    looks = [a.at_s for a in end.asked if a.endpoint == "openorders" and 60 < a.at_s < 75]
+    assert all(b - a <= 3.5 for a, b in pairwise(looks)), looks
+
+
+def test_fault_e04_a_stop_that_vanishes_under_a_flood_of_reads_is_seen_and_placed_in_time() -> None:
+    """Other reads have eaten all that reads may have: the look of each poll and the stop still go, and none waits a second."""
+    end = play(
+        Scenario(
+            prices={BTC: {0: 80_000.0}},
+            raw=(),
+            acts=(At(60, reads_flood(60)), At(75, drop_stops(BTC))),
+            feed_mute=((61, 200),),
+            until_s=200,
+        )
+    )
+
+    assert end.stops(BTC) == [(D("0.1250"), D(79_200))]
+    assert end.naked_s(BTC) <= 8, end.tale()
+    sends = {a.params["cliOrdId"]: a.at_s for a in end.asked if a.endpoint == "sendorder"}
+    intended = {e.order.client_order_id: second_of(int(e.at.timestamp() * 1000)) for e in end.of(ev.OrderIntended)}
+    assert all(0 <= sends[key] - intended[key] < 1 for key in sends if "-sl-" in key)
+    assert not [a for a in end.asked if a.is_refused]
 
 
 # --- storms -------------------------------------------------------------------------------------------------------------

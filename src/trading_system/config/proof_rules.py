@@ -242,6 +242,13 @@ TIMES: Final = (
         "an order may still be accepted {left} s after it was sent, but would be declared not placed after {right} s",
     ),
     Rule(
+        "an order's fate is judged when the venue's lists have caught up",
+        number("60", "longest lag of the lists"),
+        LE,
+        key("execution.unknown_settle_s"),
+        "an order that is there may be missing in the lists for {left} s, but would be declared not placed after {right} s",
+    ),
+    Rule(
         "a stop of the daemon fits the unit",
         key("system.shutdown_s"),
         LT,

@@ -34,7 +34,9 @@ class SystemSettings(Section):
     read_only: bool = Field(default=False, description="refuse every state-changing request at the wire, in either mode")
     cycle_seconds: Seconds = Field(default=D("60"), description="the tick")
     protection_poll_s: Seconds = Field(default=D("3"), description="backstop of the protection loop")
-    shutdown_s: Seconds = Field(default=D("60"), description="a stop finishes within this; below the unit's TimeoutStopSec 90")
+    shutdown_s: Seconds = Field(
+        default=D("60"), description="a stop finishes within this, half of it for orders under way; below the unit's TimeoutStopSec 90"
+    )
     smoke_report_age_hours_max: Hours = Field(default=D("24"), description="a first live start needs a passed report younger than this")
     data_dir: str = DATA_DIR
     logs_dir: str = "logs"
@@ -52,17 +54,17 @@ class ExchangeSettings(Section):
     read_timeout_s: Seconds = D("8")
     order_timeout_s: Seconds = Field(default=D("10"), description="after this an order's outcome is unknown, never failed")
     budget_points: Count = Field(default=500, description="the venue's points per window")
-    budget_window_s: Seconds = D("10")
+    budget_window_s: Seconds = Field(default=D("10"), description="ours is 5 % longer, to stay inside every way of counting")
     history_budget_points: Count = 100
     history_budget_window_s: Seconds = D("600")
     protective_budget_share: Ratio = Field(default=D("0.30"), description="of the points, kept for protective calls")
-    protective_wait_s_max: NotNegative = D("1")
+    protective_wait_s_max: NotNegative = Field(default=D("1"), description="a protective call waits so long for its points, then goes")
     websocket_ping_s: Seconds = D("30")
     websocket_silence_s_max: Seconds = D("60")
 
 
 class ReconcileSettings(Section):
-    every_s: Seconds = D("120")
+    every_s: Seconds = Field(default=D("120"), description="the account log; positions, orders and fills are compared at every look")
     fills_overlap_minutes: Positive = D("5")
     phantom_policy: Literal["adopt", "alert_only"] = "adopt"
     adopted_stop_distance: RatioBelowOne = Field(default=D("0.02"), description="from min(entry, mark) of a long, mirrored for a short")
@@ -70,7 +72,7 @@ class ReconcileSettings(Section):
         default=D("0.25"), description="of the mark-to-liquidation distance, kept before it"
     )
     adopted_stop_retry_s: Seconds = D("10")
-    tp_backfill_after_s: Seconds = D("30")
+    tp_backfill_after_s: Seconds = Field(default=D("30"), description="a missing take-profit is tried a second time, then at its cooldown")
     tp_backfill_distance_min: RatioBelowOne = D("0.003")
     tp_backfill_cooldown_minutes: NotNegative = D("10")
 
@@ -91,7 +93,9 @@ class ExecutionSettings(Section):
     entry_timeout_s: Seconds = D("120")
     entry_price_away_max: RatioBelowOne = D("0.03")
     process_before_s: Seconds = Field(default=D("5"), description="the venue drops an entry that arrives later")
-    unknown_settle_s: Seconds = Field(default=D("15"), description="complete reads later than this may prove that an order was not placed")
+    unknown_settle_s: Seconds = Field(
+        default=D("60"), description="beyond process_before_s; only complete reads later than this prove that an entry was not placed"
+    )
     slippage_bps_max: Positive | None = Field(default=None, description="a further cap over all tiers")
     spread_max: Ratio = Field(default=D("0.005"), description="before an entry")
     depth_multiple_min: Annotated[Number, Field(ge=1)] = Field(default=D("2"), description="opposing depth within the slippage cap / size")

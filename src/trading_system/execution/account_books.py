@@ -125,11 +125,16 @@ class AccountBooks:
         return None
 
     async def absorb(
-        self, reads: VenueReads, facts: Mapping[Symbol, MarketFacts], before_waiting: Callable[[], Awaitable[None]] | None = None
+        self,
+        reads: VenueReads,
+        facts: Mapping[Symbol, MarketFacts],
+        before_waiting: Callable[[], Awaitable[None]] | None = None,
+        account: Account | None = None,
     ) -> BooksReport:
         """Book one look at the account. Failed parts of it conclude nothing; looks that arrive out of order only bring fills.
 
         before_waiting: awaited once the fills are booked, if orders have to be looked up: that may take as long as a slow answer.
+        account: through which they are looked up, when not through the usual one.
         """
         known_fees = len(self._journal.state.fees_missing)
         fills = self.book_fills(reads.fills or ())
@@ -137,7 +142,7 @@ class AccountBooks:
         ids = orders_to_look_up(self._journal.state, reads)
         if ids and before_waiting is not None:
             await before_waiting()
-        statuses = await self._look_up(ids)
+        statuses = await self._look_up(ids, account or self._account)
         if reads.started_s < self._newest_look_s:
             return BooksReport(fills, fees)
         self._newest_look_s = reads.started_s
@@ -153,22 +158,23 @@ class AccountBooks:
             events += [change for change in changes if self._record(change, refused)]
         return BooksReport(fills, fees, tuple(events), reconciliation.findings, tuple(actions), resolution.doubles, tuple(refused))
 
-    async def _look_up(self, ids: tuple[ClientOrderId, ...]) -> tuple[OrderStatus, ...] | None:
+    @staticmethod
+    async def _look_up(ids: tuple[ClientOrderId, ...], account: Account) -> tuple[OrderStatus, ...] | None:
         if not ids:
             return ()
         try:
-            return await self._account.order_status(ids)
+            return await account.order_status(ids)
         except ReadFailed:
             return None
 
     def _settle_times(self) -> SettleTimes:
         """The process seconds of the rules as market time at the present pace."""
-        now, base = self._clock.now(), SettleTimes()
+        now, base = self._clock.now(), SettleTimes(entry=timedelta(seconds=self._rules.unknown_settle_s))
 
         def market(process: timedelta) -> timedelta:
             return self._clock.market_in(process.total_seconds()) - now
 
-        return SettleTimes(market(base.entry), market(base.exit), market(base.listing), self._rules.gap_s)
+        return SettleTimes(market(base.entry), market(base.exit), market(base.listing), self._rules.gap_s, base.lag_s)
 
     def _record(self, event: ev.JournalEvent, refused: list[str]) -> bool:
         """Write what was found. One contradiction must not keep the rest from the books."""

@@ -51,7 +51,7 @@ from trading_system.domain.units import ZERO
 from trading_system.execution.bookkeeping import book_decision, entry_plan_of, may_close
 from trading_system.execution.journal import Journal, JournalFailed
 from trading_system.execution.ledger_positions import covered_qty, is_toward_profit
-from trading_system.execution.order_sender import OrderSender
+from trading_system.execution.order_sender import PROCESS_WITHIN_S, OrderSender
 
 R = TypeVar("R")
 
@@ -97,8 +97,9 @@ class ActionReport:
 class ExecutionGateway:
     """Performs entries and actions. One call at a time per (position, purpose); a second one is skipped, not queued."""
 
-    def __init__(self, orders: Orders, journal: Journal, clock: Clock, spawn: Spawn) -> None:
-        self._sender = OrderSender(orders, journal, clock)
+    def __init__(self, orders: Orders, journal: Journal, clock: Clock, spawn: Spawn, process_within_s: float = PROCESS_WITHIN_S) -> None:
+        """process_within_s: process seconds after which the venue drops an entry that it has not seen yet."""
+        self._sender = OrderSender(orders, journal, clock, process_within_s)
         self._journal = journal
         self._clock = clock
         self._spawn = spawn

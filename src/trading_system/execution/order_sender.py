@@ -32,16 +32,17 @@ from trading_system.execution.journal import Journal
 from trading_system.execution.order_ids import client_order_id
 
 PROCESS_WITHIN_S: Final = 5.0
-"""Process seconds in which the venue must have acted on an entry, or never."""
+"""Process seconds in which the venue must have acted on an entry, or never, unless somebody says otherwise."""
 
 
 class OrderSender:
     """Intent, send, outcome; used by the gateway alone."""
 
-    def __init__(self, orders: Orders, journal: Journal, clock: Clock) -> None:
+    def __init__(self, orders: Orders, journal: Journal, clock: Clock, process_within_s: float) -> None:
         self._orders = orders
         self._journal = journal
         self._clock = clock
+        self._process_within_s = process_within_s
 
     def note(self, event: ev.JournalEvent) -> None:
         """Write what already happened (or protects): it is true whether the disk takes it or not."""
@@ -72,7 +73,7 @@ class OrderSender:
             limit_price=limit_price,
             trigger_price=trigger_price,
             style=position.plan.style if purpose.is_entry else None,
-            deadline=self._clock.market_in(PROCESS_WITHIN_S) if purpose.is_entry else None,
+            deadline=self._clock.market_in(self._process_within_s) if purpose.is_entry else None,
         )
         self._journal.record(ev.OrderIntended(now, order), protective=protective)
         return order

@@ -55,11 +55,14 @@ class PositionParameters:
     time_exit: timedelta | None = None
     """Close so long after the first fill; None = never."""
     take_profit_distance_min: Decimal = Decimal("0.003")
+    take_profit_again_s: float = 30.0
+    """A level that could not be placed is tried a second time after this, and then every cooldown."""
     take_profit_cooldown_s: float = 600.0
     stop_retry_s: float = 5.0
     backup_retry_s: float = 12.0
     adopted_stop_retry_s: float = 10.0
     adopted_stop_distance: Decimal = Decimal("0.02")
+    adopted_liquidation_share: Decimal = Decimal("0.25")
     naked_hard_s: float = 60.0
     through_stop_s: float = 10.0
     close_step_s: float = 2.0
@@ -131,15 +134,20 @@ class Watch:
     """Consecutive fresh quotes beyond the first target."""
     tp1_quote_at: datetime | None = None
     close_tried_s: float | None = None
-    take_profit_tried: tuple[tuple[OrderPurpose, float], ...] = field(default=())
+    take_profit_tried: tuple[tuple[OrderPurpose, float, int], ...] = field(default=())
+    """Level, when it was last looked at for placing, and how often it was."""
 
-    def tried_take_profit(self, purpose: OrderPurpose) -> float | None:
-        """When that level was last looked at for placing."""
-        return next((at for known, at in self.take_profit_tried if known is purpose), None)
+    def take_profit_due_s(self, purpose: OrderPurpose, params: PositionParameters) -> float:
+        """From when on that level may be looked at again."""
+        for known, at, times in self.take_profit_tried:
+            if known is purpose:
+                return at + (params.take_profit_again_s if times == 1 else params.take_profit_cooldown_s)
+        return float("-inf")
 
     def with_take_profit(self, purpose: OrderPurpose, at: float) -> Watch:
-        others = tuple(pair for pair in self.take_profit_tried if pair[0] is not purpose)
-        return replace(self, take_profit_tried=(*others, (purpose, at)))
+        others = tuple(one for one in self.take_profit_tried if one[0] is not purpose)
+        before = next((times for known, _, times in self.take_profit_tried if known is purpose), 0)
+        return replace(self, take_profit_tried=(*others, (purpose, at, before + 1)))
 
 
 NEW_WATCH: Final = Watch()

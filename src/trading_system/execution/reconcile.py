@@ -53,6 +53,10 @@ class ReconcileRules:
     lag_s: float = 60.0
     """How far the list of positions may lag: for so long after one of our fills, what it shows may be from before that fill."""
     adopted_stop_distance: Decimal = Decimal("0.02")
+    adopted_liquidation_share: Decimal = Decimal("0.25")
+    """Of the way from mark to liquidation, kept between a stop placed for an adopted position and liquidation."""
+    unknown_settle_s: float = 60.0
+    """Process seconds beyond its deadline after which an entry nobody has seen may be given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +250,13 @@ class _Comparison:
         stop = self._best_stop(position_id, venue, market)
         mark = market.mark if market.mark is not None else venue.entry_price
         price = emergency_stop(
-            venue.direction, venue.entry_price, mark, market.tick, self.rules.adopted_stop_distance, market.liquidation_price
+            venue.direction,
+            venue.entry_price,
+            mark,
+            market.tick,
+            self.rules.adopted_stop_distance,
+            self.rules.adopted_liquidation_share,
+            market.liquidation_price,
         )
         if stop is not None and stop.trigger_price is not None:
             price = stop.trigger_price

@@ -18,20 +18,26 @@ from trading_system.execution.position_view import MarketView, PositionParameter
 
 
 def emergency_stop(
-    direction: Direction, entry: Decimal, mark: Decimal, tick: Decimal, distance: Decimal, liquidation: Decimal | None
+    direction: Direction,
+    entry: Decimal,
+    mark: Decimal,
+    tick: Decimal,
+    distance: Decimal,
+    liquidation_share: Decimal,
+    liquidation: Decimal | None,
 ) -> Price:
     """Trigger for a position found without a stop: `distance` beyond the worse of entry and mark, well before liquidation.
 
-    The stop keeps at least 25 % of the way from liquidation to mark, and never lies at or past mark.
+    The stop keeps at least `liquidation_share` of the way from liquidation to mark, and never lies at or past mark.
     """
     if direction is Direction.LONG:
         price = min(entry, mark) * (1 - distance)
         if liquidation is not None and liquidation < mark:
-            price = max(price, liquidation + (mark - liquidation) / 4)
+            price = max(price, liquidation + (mark - liquidation) * liquidation_share)
     else:
         price = max(entry, mark) * (1 + distance)
         if liquidation is not None and liquidation > mark:
-            price = min(price, liquidation - (liquidation - mark) / 4)
+            price = min(price, liquidation - (liquidation - mark) * liquidation_share)
     rounded = stop_on_tick(direction, price, tick)
     # a coarse tick may have rounded it through the mark
     return Price(rounded - tick * direction.sign) if is_through(direction, mark, rounded) else rounded
@@ -202,6 +208,7 @@ def _trigger(position: Position, view: MarketView, params: PositionParameters) -
         mark,
         view.tick,
         params.adopted_stop_distance,
+        params.adopted_liquidation_share,
         view.liquidation_price,
     )
 

@@ -61,8 +61,7 @@ def plan_take_profits(
         missing = missing_qty(position, targets, purpose)
         if missing <= 0 or any(order.purpose is purpose for order in orders.values()):
             continue
-        tried = watch.tried_take_profit(purpose)
-        if tried is not None and now_s - tried < params.take_profit_cooldown_s:
+        if now_s < watch.take_profit_due_s(purpose, params):
             continue
         watch = watch.with_take_profit(purpose, now_s)
         price = level_price(targets, purpose)

@@ -28,9 +28,6 @@ from trading_system.live.position_desk import PositionDesk, VenueHolding
 from trading_system.live.private_reads import PrivateReads, read_private
 from trading_system.live.quotes import QuoteBook
 
-FLOWS_EVERY_S = 120.0
-"""Process seconds between looks into the account log, which has a small budget of its own."""
-
 
 class SyncHost(Protocol):
     """What taking in a look needs."""
@@ -58,7 +55,11 @@ class SyncHost(Protocol):
     @property
     def naked_meter(self) -> NakedMeter: ...
     @property
+    def look_account(self) -> Account | None: ...
+    @property
     def fills_overlap(self) -> timedelta: ...
+    @property
+    def flows_every_s(self) -> float: ...
 
     async def protect(self) -> None:
         """Plan and act for every position."""
@@ -74,9 +75,13 @@ class SyncReport:
     flows_failed: str | None
 
 
-async def sync_account(host: SyncHost, *, with_snapshot: bool) -> SyncReport:
-    """Look, book, reconcile; cancel leftovers of ours. Failed reads conclude nothing and are named in the report."""
-    reads = await read_private(host, fills_since=fills_since(host), with_snapshot=with_snapshot)
+async def sync_account(host: SyncHost, *, with_snapshot: bool, is_essential: bool = False) -> SyncReport:
+    """Look, book, reconcile; cancel leftovers of ours. Failed reads conclude nothing and are named in the report.
+
+    is_essential: this look may use the requests that are kept for looks.
+    """
+    account = host.look_account if is_essential and host.look_account is not None else host.account
+    reads = await read_private(account, host.clock, fills_since=fills_since(host), with_snapshot=with_snapshot)
     is_newest = host.account_view.take(reads)
     if is_newest and reads.positions is not None:
         held = {position.symbol: position.qty for position in reads.positions}
@@ -90,7 +95,7 @@ async def sync_account(host: SyncHost, *, with_snapshot: bool) -> SyncReport:
         naked = measure_naked(reads.positions, reads.open_orders, _where_stops_can_fire(host, facts))
         alarms = host.naked_meter.observe(naked, host.clock.monotonic())
     # what the venue lists without cover does not wait until the fate of other orders was looked up
-    booked = await host.books.absorb(reads, facts, host.protect if naked else None)
+    booked = await host.books.absorb(reads, facts, host.protect if naked else None, account)
     for action in booked.actions:
         await host.gateway.perform(action)
     # the account log waits for the tick: a slow page of it must not come between a look and the acts
@@ -133,7 +138,7 @@ def _where_stops_can_fire(host: SyncHost, facts: dict[Symbol, MarketFacts]) -> d
 async def _sync_flows(host: SyncHost) -> tuple[tuple[AccountFlow, ...], str | None]:
     """Fees the fills did not tell, funding, deposits. The account log has its own budget: read seldom."""
     view, now_s = host.account_view, host.clock.monotonic()
-    if view.flows_read_s is not None and now_s - view.flows_read_s < FLOWS_EVERY_S:
+    if view.flows_read_s is not None and now_s - view.flows_read_s < host.flows_every_s:
         return (), None
     began = host.clock.now()
     since = (view.flows_read_at or _flows_unread_from(host, began)) - host.fills_overlap

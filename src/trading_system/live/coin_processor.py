@@ -50,7 +50,10 @@ class Costs:
 class DecisionBook:
     """The last decision per symbol, and how often each gate blocked since the last daily summary."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace_every_ms: int = 300_000) -> None:
+        """trace_every_ms: a decision that says the same again is worth a trace row when the last one is that old (market time)."""
+        self._trace_every_ms = trace_every_ms
+        self._traced_ms: dict[Symbol, int] = {}
         self._last: dict[Symbol, Signal | NoSignal] = {}
         self._judged_bar: dict[Symbol, int] = {}
         self.blocked: Counter[str] = Counter()
@@ -61,7 +64,7 @@ class DecisionBook:
         return self._judged_bar.get(symbol) != bar_close_ms
 
     def note(self, decision: Signal | NoSignal, bar_close_ms: int) -> bool:
-        """Remember; True when the outcome (its code) differs from the last one of the symbol."""
+        """Remember; True when it is worth a trace row: the outcome (its code) is new for the symbol, or its last row is old."""
         symbol = decision.symbol
         before = self._last.get(symbol)
         self._last[symbol] = decision
@@ -69,7 +72,12 @@ class DecisionBook:
         self.evaluated += 1
         code = _code(decision)
         self.blocked[code] += 1
-        return before is None or _code(before) != code
+        traced_ms = self._traced_ms.get(symbol)
+        is_same = before is not None and _code(before) == code
+        if is_same and traced_ms is not None and decision.at_ms - traced_ms < self._trace_every_ms:
+            return False
+        self._traced_ms[symbol] = decision.at_ms
+        return True
 
     def ask_again(self, symbol: Symbol) -> None:
         """The judgement could not be used for want of data: judge the same bar again next cycle."""
@@ -96,8 +104,8 @@ class ScanReport:
     """What one scan brought."""
 
     signals: tuple[Signal, ...]
-    changed: tuple[Signal | NoSignal, ...]
-    """Decisions whose outcome is new for their symbol: worth a trace row."""
+    traced: tuple[Signal | NoSignal, ...]
+    """Decisions worth a trace row: new for their symbol, or told long ago."""
     judged: int
 
 
@@ -131,7 +139,7 @@ def coverage(host: ScanHost, rule: CoverageRule) -> Coverage:
 def judge_markets(host: ScanHost) -> ScanReport:
     """Ask the strategy about every eligible market whose newest 15m bar was not judged yet."""
     signals: list[Signal] = []
-    changed: list[Signal | NoSignal] = []
+    traced: list[Signal | NoSignal] = []
     judged = 0
     now_ms = to_ms(host.clock.now())
     for symbol in host.markets.eligible():
@@ -145,10 +153,10 @@ def judge_markets(host: ScanHost) -> ScanReport:
         decision = host.strategy.decide(symbol, now_ms, costs)
         judged += 1
         if host.decisions.note(decision, close_ms):
-            changed.append(decision)
+            traced.append(decision)
         if isinstance(decision, Signal):
             signals.append(decision)
-    return ScanReport(tuple(signals), tuple(changed), judged)
+    return ScanReport(tuple(signals), tuple(traced), judged)
 
 
 def costs_of(ticker: Ticker, fees: FeeBps) -> Costs | None:

@@ -29,6 +29,7 @@ from trading_system.live.losses import LossBook
 from trading_system.live.position_desk import PositionDesk
 from trading_system.live.quotes import QuoteBook
 from trading_system.live.signal_handler import SignalRules
+from trading_system.live.starvation import StarvationWatch
 from trading_system.live.venue_control import VenueControl
 from trading_system.live.volatility import VolatilityBook
 from trading_system.portfolio.candidate import AuctionLimits
@@ -47,6 +48,10 @@ class LiveRules:
     protection_poll_s: float = 3.0
     fills_overlap: timedelta = timedelta(minutes=5)
     kill_file_poll_s: float = 1.0
+    flows_every_s: float = 120.0
+    """Between looks into the account log, which has a small budget of its own."""
+    shutdown_s: float = 60.0
+    """A stop ends within this; half of it is for orders under way."""
     audits_per_cycle: int = 0
     """Symbols whose longer bars are compared with the venue's own in each cycle, in turn."""
     coverage: CoverageRule = field(default_factory=CoverageRule)
@@ -101,8 +106,11 @@ class Components:
     fee_bps: FeeBps
     rules: LiveRules
     cooldowns: CooldownBook
+    look_account: Account | None = None
+    """The same account for the protection loop's own looks, where the venue's edge keeps requests for them."""
     decisions: DecisionBook = field(default_factory=DecisionBook)
     engines: EngineBook = field(default_factory=EngineBook)
+    starvation: StarvationWatch = field(default_factory=StarvationWatch)
     account_view: AccountView = field(default_factory=AccountView)
     booked_pnl: BookedPnl = field(default_factory=BookedPnl)
 
@@ -112,6 +120,10 @@ class Components:
     @property
     def fills_overlap(self) -> timedelta:
         return self.rules.fills_overlap
+
+    @property
+    def flows_every_s(self) -> float:
+        return self.rules.flows_every_s
 
     def positions_booked_pnl(self) -> Decimal:
         """Running total of what every position ever booked: realised P&L less fees, plus funding. Only its changes matter."""

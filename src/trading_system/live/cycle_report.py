@@ -19,6 +19,8 @@ class CycleReport:
     system_state: str = "DEGRADED"
     cooldowns_active: int = 0
     signals: int = 0
+    fresh_signals: int = 0
+    """Signals that could become an order: without repetitions within a cooldown."""
     entries: int = 0
     naked_s: float = 0.0
     equity: Decimal | None = None

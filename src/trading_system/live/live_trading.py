@@ -125,9 +125,9 @@ class LiveTrading(Components):
     async def _sync(self) -> None:
         self._digest(await sync_account(self, with_snapshot=True))
 
-    async def look(self) -> None:
+    async def look(self, *, is_essential: bool = False) -> None:
         """The protection loop's look at the account; a failed read is told and the next poll is the retry."""
-        self._digest(await sync_account(self, with_snapshot=False))
+        self._digest(await sync_account(self, with_snapshot=False, is_essential=is_essential))
 
     def _digest(self, report: SyncReport) -> None:
         """Count what failed, tell what was found, fire the kill switch for a position that stays naked."""
@@ -237,7 +237,7 @@ class LiveTrading(Components):
         report.signals = len(scan.signals)
         self._tell.scanned(scan)
         self._recluster()
-        candidates = self._candidates(scan)
+        candidates = self._candidates(scan, report)
         if not candidates:
             return
         doubt = self._wallet_doubt()
@@ -262,12 +262,15 @@ class LiveTrading(Components):
         """Tell the risk manager's last word before the order leaves."""
         self._tell.decided(intent, decision)
 
-    def _candidates(self, scan: ScanReport) -> tuple[Candidate, ...]:
+    def _candidates(self, scan: ScanReport, report: CycleReport) -> tuple[Candidate, ...]:
         signals: tuple[Signal, ...] = scan.signals
         made = make_candidates(self, signals, self._clusters)
         for symbol in made.to_retry:
             self.decisions.ask_again(symbol)
         self._tell.signals(made)
+        report.fresh_signals = made.counted
+        for error in made.spread_errors:
+            self.note_exception("signal spread check", error)
         fresh = {candidate.symbol for candidate in made.candidates}
         lifetime = timedelta(milliseconds=Timeframe.M15.ms)
         still = (c for c in self._waiting if c.symbol not in fresh and self.clock.now() - c.intent.created_at < lifetime)
@@ -327,6 +330,9 @@ class LiveTrading(Components):
             report.equity, report.margin_util = view.snapshot.portfolio_value, view.snapshot.venue_utilization
         report.budget_points = self.control.budget_points()
         report.gates = tuple(self.entry_gates)
+        starved = self.starvation.note(report.fresh_signals, report.entries, self.clock.now())
+        if starved is not None:
+            self._tell.starved(starved, self.starvation.rule.window)
         self._tell.cycle(report, self.clock.monotonic())
         if self.monitor.mode is Mode.KILL_SWITCH:
             self.log.warning(ev.KILL_SWITCH_STILL_ACTIVE, reason=self.monitor.state.halt.reason if self.monitor.state.halt else "")

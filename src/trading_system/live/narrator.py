@@ -6,6 +6,7 @@ Grepping a position id in the log gives its whole story in order: plan and sizes
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, Final, assert_never
 
 from trading_system.domain import log_events as ev
@@ -68,7 +69,7 @@ class Narrator:
         self._log.warning(ev.ENTRIES_WAIT, candidates=candidates, why=why)
 
     def scanned(self, report: ScanReport) -> None:
-        for decision in report.changed:
+        for decision in report.traced:
             ladder = decision.ladder
             code = decision.reason_code if isinstance(decision, NoSignal) else "SIGNAL"
             if isinstance(decision, NoSignal):
@@ -100,6 +101,13 @@ class Narrator:
             limit=refusal.limit,
             actual=refusal.actual,
         )
+
+    def starved(self, signals: int, window: timedelta) -> None:
+        """Signals came and not one order left."""
+        hours = window.total_seconds() / 3600
+        self._log.warning(ev.TRADE_STARVATION, signals=signals, hours=hours)
+        text = f"{signals} signals and no order within {hours:g} h: something refuses every entry (ENTRY_REFUSED in the log says what)"
+        self._alerts.alert("TRADE_STARVATION", text)
 
     def planned(self, plan: AuctionPlan) -> None:
         """The auction's result, before anything is sent."""

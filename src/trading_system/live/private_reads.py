@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from trading_system.domain.account import AccountSnapshot, VenuePosition
 from trading_system.domain.errors import ReadFailed
@@ -14,15 +14,6 @@ from trading_system.domain.orders import Fill, OpenOrder
 from trading_system.domain.protocols import Account, Clock
 
 T = TypeVar("T")
-
-
-class ReadHost(Protocol):
-    """What a look at the account needs."""
-
-    @property
-    def account(self) -> Account: ...
-    @property
-    def clock(self) -> Clock: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +36,11 @@ class PrivateReads:
         return self.positions is not None and self.open_orders is not None and self.fills is not None
 
 
-async def read_private(host: ReadHost, *, fills_since: datetime, with_snapshot: bool, deadline_s: float = 10.0) -> PrivateReads:
+async def read_private(
+    account: Account, clock: Clock, *, fills_since: datetime, with_snapshot: bool, deadline_s: float = 10.0
+) -> PrivateReads:
     """Read positions, open orders, fills and (optionally) the wallet in parallel. Never raises for the venue."""
-    started, at = host.clock.monotonic(), host.clock.now()
+    started, at = clock.monotonic(), clock.now()
     failures: list[str] = []
 
     async def guarded(what: str, read: Callable[[], Awaitable[T]]) -> T | None:
@@ -62,13 +55,13 @@ async def read_private(host: ReadHost, *, fills_since: datetime, with_snapshot: 
         return None
 
     async with asyncio.TaskGroup() as group:
-        positions = group.create_task(guarded("positions", host.account.positions))
-        orders = group.create_task(guarded("open_orders", host.account.open_orders))
-        fills = group.create_task(guarded("fills", lambda: host.account.fills(fills_since)))
-        snapshot = group.create_task(guarded("snapshot", host.account.snapshot)) if with_snapshot else None
+        positions = group.create_task(guarded("positions", account.positions))
+        orders = group.create_task(guarded("open_orders", account.open_orders))
+        fills = group.create_task(guarded("fills", lambda: account.fills(fills_since)))
+        snapshot = group.create_task(guarded("snapshot", account.snapshot)) if with_snapshot else None
     return PrivateReads(
         started_s=started,
-        finished_s=host.clock.monotonic(),
+        finished_s=clock.monotonic(),
         at=at,
         snapshot=snapshot.result() if snapshot is not None else None,
         positions=positions.result(),

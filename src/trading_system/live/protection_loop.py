@@ -22,8 +22,8 @@ class LoopHost(Protocol):
     @property
     def books(self) -> AccountBooks: ...
 
-    async def look(self) -> None:
-        """Read the account and take it in."""
+    async def look(self, *, is_essential: bool = False) -> None:
+        """Read the account and take it in. Essential looks, one per poll at most, have requests kept for them."""
         ...
 
     async def protect(self) -> None:
@@ -40,6 +40,8 @@ class ProtectionLoop:
         self._look_due = True
         self._looking = 0
         """Looks under way."""
+        self._essential_s = float("-inf")
+        """When the last essential look began (process seconds)."""
         self.progress_s: float | None = None
         self.rounds = 0
 
@@ -90,7 +92,14 @@ class ProtectionLoop:
 
     async def _look(self, host: LoopHost) -> None:
         try:
-            await host.look()
+            await host.look(is_essential=self._is_essential(host.clock.monotonic()))
             await host.protect()
         finally:
             self._looking -= 1
+
+    def _is_essential(self, now_s: float) -> bool:
+        """True for one look per poll. A storm of events asks for many: those beyond it take what other reads leave."""
+        if now_s - self._essential_s < self._poll_s:
+            return False
+        self._essential_s = now_s
+        return True

@@ -32,6 +32,7 @@ class SignalRefusal(Enum):
     COOLDOWN = "SIGNAL_COOLDOWN"
     QUOTE = "QUOTE_UNUSABLE"
     SPREAD = "SIGNAL_REJECTED_SPREAD"
+    SPREAD_CHECK_FAILED = "SIGNAL_SPREAD_CHECK_FAILED"
     BASIS = "INDEX_DEVIATION"
 
 
@@ -80,12 +81,21 @@ class SignalRules:
 
     cooldown: timedelta
     quotes: QuoteLimits
+    spread_fails_open: bool = True
+    """An error inside the spread check lets the signal pass (the quote's own checks never do)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignalReport:
     candidates: tuple[Candidate, ...]
     refused: tuple[RefusedSignal, ...]
+    spread_errors: tuple[Exception, ...] = ()
+    """What went wrong inside the spread check, whether the signal passed or not."""
+
+    @property
+    def counted(self) -> int:
+        """Signals that could have become an order: all but repetitions within a cooldown."""
+        return len(self.candidates) + sum(refusal.reason is not SignalRefusal.COOLDOWN for refusal in self.refused)
 
     @property
     def to_retry(self) -> tuple[Symbol, ...]:
@@ -98,8 +108,9 @@ def make_candidates(host: SignalHost, signals: Iterable[Signal], clusters: Mappi
     now = host.clock.now()
     candidates: list[Candidate] = []
     refused: list[RefusedSignal] = []
+    errors: list[Exception] = []
     for signal in signals:
-        refusal = _check(signal, host, now)
+        refusal = _check(signal, host, now, errors)
         if refusal is not None:
             refused.append(refusal)
             continue
@@ -107,10 +118,10 @@ def make_candidates(host: SignalHost, signals: Iterable[Signal], clusters: Mappi
         host.strategy.mark_emitted(signal)
         intent = EntryIntent(position_id_of(signal.symbol, signal.at_ms), signal, now)
         candidates.append(Candidate(intent, clusters.get(signal.symbol, signal.setup)))
-    return SignalReport(tuple(candidates), tuple(refused))
+    return SignalReport(tuple(candidates), tuple(refused), tuple(errors))
 
 
-def _check(signal: Signal, host: SignalHost, now: datetime) -> RefusedSignal | None:
+def _check(signal: Signal, host: SignalHost, now: datetime, errors: list[Exception]) -> RefusedSignal | None:
     rules = host.signal_rules
     last = host.cooldowns.last_emitted(signal.symbol)
     if last is not None and now - last < rules.cooldown:
@@ -121,16 +132,26 @@ def _check(signal: Signal, host: SignalHost, now: datetime) -> RefusedSignal | N
     if ticker is None or isinstance(verdict, QuoteRefused):
         fault = verdict if isinstance(verdict, QuoteRefused) else QuoteRefused(signal.symbol, QuoteFault.STALE)
         return RefusedSignal(signal, SignalRefusal.QUOTE, fault.limit, fault.actual, fault.fault)
-    return _check_quote(signal, ticker, rules.quotes)
+    try:
+        too_wide = _check_spread(signal, ticker, rules.quotes)
+    except Exception as error:  # noqa: BLE001 - whatever went wrong inside: the report carries it, the rule says what it means
+        errors.append(error)
+        too_wide = None if rules.spread_fails_open else RefusedSignal(signal, SignalRefusal.SPREAD_CHECK_FAILED)
+    return too_wide or _check_basis(signal, ticker, rules.quotes)
 
 
-def _check_quote(signal: Signal, ticker: Ticker, limits: QuoteLimits) -> RefusedSignal | None:
+def _check_spread(signal: Signal, ticker: Ticker, limits: QuoteLimits) -> RefusedSignal | None:
     spread = ticker.spread
     if spread is not None and spread > limits.signal_spread_max:
         return RefusedSignal(signal, SignalRefusal.SPREAD, limits.signal_spread_max, spread)
+    return None
+
+
+def _check_basis(signal: Signal, ticker: Ticker, limits: QuoteLimits) -> RefusedSignal | None:
     if ticker.mark is None:
         return None
-    prices = [price for price in (ticker.index, None if spread is None else mid_of(ticker)) if price is not None]
+    has_both_sides = ticker.bid is not None and ticker.ask is not None and 0 < ticker.bid <= ticker.ask
+    prices = [price for price in (ticker.index, mid_of(ticker) if has_both_sides else None) if price is not None]
     # a run of quotes that agree with each other only is accepted as a quote; it is one venue's price, and no reason to enter
     apart = max((abs(price - ticker.mark) / ticker.mark for price in prices), default=ZERO)
     if apart > limits.index_deviation_max:

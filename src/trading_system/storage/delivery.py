@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from trading_system.domain import log_events
 from trading_system.domain.protocols import Clock
 from trading_system.storage.outbox import Entry, Outbox, OutboxRow
-from trading_system.storage.pruning import prune
+from trading_system.storage.pruning import CANDLE_AGE_MAX, CandleAges, prune
 from trading_system.storage.repository import Repository
 
 _log = structlog.get_logger("trading_system.storage")
@@ -34,6 +34,7 @@ class WriterParameters:
     log_every_s: float = 60.0
     prune_every: timedelta = timedelta(hours=24)
     """Market time between prunings; the first follows the first delivery."""
+    candle_ages: CandleAges = field(default_factory=lambda: CANDLE_AGE_MAX)
     stop_slack_s: float = 10.0
     """What one statement in flight may still take beyond the deadline of `stop`."""
 
@@ -166,7 +167,7 @@ class DeliveryPump:
         now = self._clock.now()
         if self._pruned_at is not None and now - self._pruned_at < self._parameters.prune_every:
             return
-        deleted = prune(self._repository, now)
+        deleted = prune(self._repository, now, self._parameters.candle_ages)
         self._pruned_at = now
         if deleted:
             _log.info(log_events.HISTORY_PRUNED, rows=deleted)

@@ -31,9 +31,8 @@ from trading_system.execution.account_books import AccountBooks
 from trading_system.execution.execution_gateway import ExecutionGateway, Spawn
 from trading_system.execution.journal import Journal
 from trading_system.execution.protection import NakedLimits, NakedMeter
-from trading_system.execution.reconcile import ReconcileRules
 from trading_system.execution.registry import PositionRegistry
-from trading_system.live.coin_processor import FeeBps
+from trading_system.live.coin_processor import DecisionBook, FeeBps
 from trading_system.live.components import CooldownBook, LiveRules
 from trading_system.live.engine_feed import EngineBook
 from trading_system.live.health_monitor import VenueHealth
@@ -43,6 +42,7 @@ from trading_system.live.log_port import Log
 from trading_system.live.losses import LossBook
 from trading_system.live.position_desk import PositionDesk
 from trading_system.live.quotes import QuoteBook
+from trading_system.live.starvation import StarvationWatch
 from trading_system.live.venue_control import VenueControl
 from trading_system.live.volatility import VolatilityBook
 from trading_system.safety.invariant_monitor import InvariantMonitor
@@ -69,6 +69,8 @@ class Ports:
     spec_cache: Path | None = None
     health_file: Path | None = None
     engine_store: EngineStore | None = None
+    look_account: Account | None = None
+    """The account once more, for the protection loop's own looks, where the edge keeps requests for them."""
 
 
 def live_rules(settings: Settings) -> LiveRules:
@@ -78,14 +80,11 @@ def live_rules(settings: Settings) -> LiveRules:
         protection_poll_s=float(settings.system.protection_poll_s),
         fills_overlap=timedelta(minutes=float(settings.execution.reconcile.fills_overlap_minutes)),
         kill_file_poll_s=float(settings.safety.kill_file_poll_s),
+        flows_every_s=float(settings.execution.reconcile.every_s),
+        shutdown_s=float(settings.system.shutdown_s),
         coverage=p.coverage_rule(settings),
         audits_per_cycle=1,
     )
-
-
-def reconcile_rules(settings: Settings) -> ReconcileRules:
-    r = settings.execution.reconcile
-    return ReconcileRules(adopt_phantoms=r.phantom_policy == "adopt", adopted_stop_distance=r.adopted_stop_distance)
 
 
 def assemble(
@@ -124,9 +123,9 @@ def assemble(
         control=ports.control,
         journal=journal,
         positions=PositionRegistry(journal.state),
-        gateway=ExecutionGateway(ports.orders, journal, clock, ports.spawn),
+        gateway=ExecutionGateway(ports.orders, journal, clock, ports.spawn, float(settings.execution.process_before_s)),
         desk=PositionDesk(p.position_parameters(settings), ports.spawn),
-        books=AccountBooks(journal, ports.account, clock, reconcile_rules(settings)),
+        books=AccountBooks(journal, ports.account, clock, p.reconcile_rules(settings)),
         naked_meter=NakedMeter(clock.monotonic(), NakedLimits(float(protection.naked_s_max), float(protection.startup_grace_s))),
         markets=markets,
         discovery=MarketDiscovery(ports.market_data, clock, markets, ports.spec_cache),
@@ -147,6 +146,9 @@ def assemble(
         rules=rules or live_rules(settings),
         cooldowns=CooldownBook(journal),
         engines=EngineBook(ports.engine_store, "" if ports.engine_store is None else maker_of(settings, strategy)),
+        look_account=ports.look_account,
+        decisions=DecisionBook(trace_every_ms=int(settings.strategy.decision_trace_minutes * 60_000)),
+        starvation=StarvationWatch(p.starvation_rule(settings)),
     )
     story = JournalStory(journal.state, log, ports.recorder, ports.alerts, on_closed=losses.note_closed)
     journal.observer = story.tell

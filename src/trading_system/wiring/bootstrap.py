@@ -43,9 +43,11 @@ from trading_system.wiring.entry_gates import SCHEMA_GATE, SCHEMA_RECHECK_S, jud
 from trading_system.wiring.good_config import GoodConfigKeeper, announce
 from trading_system.wiring.health import open_health
 from trading_system.wiring.journal_opening import keep_mark, open_journal, save_mark
+from trading_system.wiring.parameters_edge import wire_limits, with_deadlines, writer_parameters
 from trading_system.wiring.status_report import About
 from trading_system.wiring.strategies import strategy_of
 from trading_system.wiring.supervisor import OnDeath, Supervisor
+from trading_system.wiring.unbuilt import refuse_unbuilt
 from trading_system.wiring.venue_kraken import KrakenControl
 
 ANCHOR_TOLERANCE_S: Final = 0.2
@@ -100,7 +102,8 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
 
         supervisor = Supervisor(clock, log, on_fatal)
         config = await _start_exchange(context, data_dir, stack, supervisor) if is_sim else _kraken_config(context.loaded)
-        control = KrakenControl(config, clock, random.SystemRandom(), log, read_only=settings.system.read_only)
+        config = with_deadlines(config, settings)
+        control = KrakenControl(config, clock, random.SystemRandom(), log, wire_limits(settings), read_only=settings.system.read_only)
         await control.venue.open()
         stack.push_async_callback(control.venue.close)
         if isinstance(clock, PacedClock):
@@ -122,6 +125,7 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
             log=log,
             market_data=control.venue.market_data,
             account=control.venue.account,
+            look_account=control.venue.look_account,
             orders=control.venue.orders,
             feed=control.venue.feed,
             control=control,
@@ -168,6 +172,7 @@ def _account_name(context: RunContext, settings: Settings) -> str:
 
 def check_venue(settings: Settings) -> None:
     """Refuse combinations and options that are not built: a setting that is silently without effect is a trap. ConfigError."""
+    refuse_unbuilt(settings)
     if settings.backtest.only:
         raise ConfigError(
             "backtest.only = true: these limits are widened to measure a strategy and would not protect an account; "
@@ -260,7 +265,7 @@ def _open_history(
         Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     engine = make_engine(address)
     stack.callback(engine.dispose)
-    writer = HistoryWriter(engine, data_dir / "outbox.db", clock)
+    writer = HistoryWriter(engine, data_dir / "outbox.db", clock, writer_parameters(context.loaded.settings))
 
     async def begin() -> None:
         """Bring a local schema up to date, then start writing; both off the loop. A schema that is behind gates entries until it is not."""
@@ -296,5 +301,7 @@ async def _alerts(context: RunContext, clock: PacedClock | WallClock, stack: Asy
     if secrets.alert_webhook_url is not None and settings.alerts_enabled:
         session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
         chat = None if secrets.alert_chat_id is None else secrets.alert_chat_id.reveal()
-        channels.append(WebhookChannel(session, secrets.alert_webhook_url.reveal(), chat_id=chat))
+        channels.append(
+            WebhookChannel(session, secrets.alert_webhook_url.reveal(), chat_id=chat, deadline_s=float(settings.alert_timeout_s))
+        )
     return AlertDispatcher(clock, channels, repeat_s=float(settings.alert_repeat_s), is_enabled=settings.alerts_enabled)

@@ -128,7 +128,7 @@ class Daemon:
                 if report.failure is not None:
                     return report.failure
             live.quotes.update(await live.market_data.tickers())
-            await live.look()
+            await live.look(is_essential=True)
         except ReadFailed as error:
             return str(error)
         if live.account_view.last_complete_at is None:
@@ -203,10 +203,10 @@ class Daemon:
             watcher.stopping()
         live.log.info(ev.STOPPING, in_flight=live.gateway.in_flight)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(self.rules.shutdown_s / 2):
                 await live.gateway.drain()
                 if live.account_view.last_complete_at is not None:
-                    await live.look()
+                    await live.look(is_essential=True)
                     await live.protect()
         except TimeoutError:
             live.log.warning(ev.STOPPING, why="orders under way are left unknown for the next start")

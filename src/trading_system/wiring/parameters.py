@@ -1,4 +1,4 @@
-"""Settings (what people write) into the small parameter groups the rooms take. The only place where the two meet.
+"""Settings (what people write) into the small parameter groups the rooms take. Here and in `parameters_edge` the two meet.
 
 A test holds `map(Settings())` equal to each room's own defaults, so that a figure cannot drift apart.
 """
@@ -24,7 +24,9 @@ from trading_system.domain.signals import Regime
 from trading_system.domain.symbols import Symbol, normalise
 from trading_system.domain.units import BPS, Usd
 from trading_system.execution.position_view import FinalTarget, PositionParameters
+from trading_system.execution.reconcile import ReconcileRules
 from trading_system.live.signal_handler import SignalRules
+from trading_system.live.starvation import StarvationRule
 from trading_system.portfolio.candidate import AuctionLimits
 from trading_system.portfolio.clusters import ClusterLimits
 from trading_system.risk import limits as risk
@@ -335,7 +337,23 @@ def _feasibility(settings: Settings) -> risk.FeasibilityLimits:
 
 
 def signal_rules(settings: Settings) -> SignalRules:
-    return SignalRules(timedelta(hours=float(settings.strategy.signal_cooldown_hours)), _quotes(settings))
+    cooldown = timedelta(hours=float(settings.strategy.signal_cooldown_hours))
+    return SignalRules(cooldown, _quotes(settings), spread_fails_open=settings.execution.signal_spread_fails_open)
+
+
+def starvation_rule(settings: Settings) -> StarvationRule:
+    m = settings.monitoring
+    return StarvationRule(m.starvation_signals, timedelta(hours=float(m.starvation_hours)))
+
+
+def reconcile_rules(settings: Settings) -> ReconcileRules:
+    r = settings.execution.reconcile
+    return ReconcileRules(
+        adopt_phantoms=r.phantom_policy == "adopt",
+        adopted_stop_distance=r.adopted_stop_distance,
+        adopted_liquidation_share=r.adopted_liquidation_share_min,
+        unknown_settle_s=float(settings.execution.unknown_settle_s),
+    )
 
 
 def safety_rules(settings: Settings) -> SafetyRules:
@@ -386,9 +404,11 @@ def position_parameters(settings: Settings) -> PositionParameters:
         final_target_tighten=final.tighten_atr_multiple,
         final_target_share=final.close_share,
         take_profit_distance_min=e.reconcile.tp_backfill_distance_min,
+        take_profit_again_s=float(e.reconcile.tp_backfill_after_s),
         take_profit_cooldown_s=float(e.reconcile.tp_backfill_cooldown_minutes * 60),
         adopted_stop_retry_s=float(e.reconcile.adopted_stop_retry_s),
         adopted_stop_distance=e.reconcile.adopted_stop_distance,
+        adopted_liquidation_share=e.reconcile.adopted_liquidation_share_min,
         naked_hard_s=float(protection.hard_close_s),
         through_stop_s=float(e.close.mark_through_stop_s),
         close_step_s=float(e.close.step_s),

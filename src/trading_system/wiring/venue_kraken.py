@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -9,9 +10,9 @@ from trading_system.domain import log_events as ev
 from trading_system.domain.protocols import Clock, Random
 from trading_system.exchange.kraken_futures.config import KrakenConfig
 from trading_system.exchange.kraken_futures.observer import CallReport, CountingObserver, WireIssue
-from trading_system.exchange.kraken_futures.rate_budget import RateBudget
+from trading_system.exchange.kraken_futures.rate_budget import BudgetRules, RateBudget
 from trading_system.exchange.kraken_futures.venue import KrakenFuturesVenue
-from trading_system.exchange.kraken_futures.write_gate import GateScope, WriteGate, WriteMode
+from trading_system.exchange.kraken_futures.write_gate import ENTRY_RULES, BreakerRule, GateScope, WriteGate, WriteMode
 from trading_system.live.log_port import Log
 
 _ISSUES_TOLD_MAX: Final = 50
@@ -48,14 +49,25 @@ class TellingObserver(CountingObserver):
         self._log.error(ev.ENTRY_BREAKER, why=why)
 
 
+@dataclass(frozen=True, slots=True)
+class WireLimits:
+    """What may leave this machine: call points, and entry sends per time."""
+
+    budget: BudgetRules = field(default_factory=BudgetRules)
+    entry_sends: tuple[BreakerRule, ...] = ENTRY_RULES
+
+
 class KrakenControl:
     """VenueControl over the adapter."""
 
-    def __init__(self, config: KrakenConfig, clock: Paced, random: Random, log: Log, *, read_only: bool) -> None:
+    def __init__(
+        self, config: KrakenConfig, clock: Paced, random: Random, log: Log, limits: WireLimits | None = None, *, read_only: bool
+    ) -> None:
+        limits = WireLimits() if limits is None else limits
         self.observer: Final = TellingObserver(log)
         mode = WriteMode.READ_ONLY if read_only else WriteMode.LIVE
-        self.gate: Final = WriteGate(clock, mode, on_breaker=self.observer.breaker_tripped)
-        self.budget: Final = RateBudget(clock)
+        self.gate: Final = WriteGate(clock, mode, on_breaker=self.observer.breaker_tripped, rules=limits.entry_sends)
+        self.budget: Final = RateBudget(clock, limits.budget)
         self.venue: Final = KrakenFuturesVenue(config, clock, self.gate, self.budget, random, self.observer)
         self._clock = clock
 

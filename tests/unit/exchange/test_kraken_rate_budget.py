@@ -14,10 +14,11 @@ from trading_system.exchange.kraken_futures.rate_budget import (
     FILLS_OLDER,
     OPEN_ORDERS,
     SEND_ORDER,
-    TRADING_RULE,
     BudgetExhausted,
+    BudgetRules,
     CallClass,
     Pool,
+    PoolRule,
     RateBudget,
     SpendingWindow,
 )
@@ -67,7 +68,7 @@ async def test_a_refused_read_says_when_there_is_room_again() -> None:
     with pytest.raises(BudgetExhausted) as refused:
         await budget.acquire(OPEN_ORDERS, CallClass.READ)
 
-    assert refused.value.retry_after_s == pytest.approx(TRADING_RULE.window_s - 4.0)
+    assert refused.value.retry_after_s == pytest.approx(10.5 - 4.0)
     clock.seconds += refused.value.retry_after_s
     await budget.acquire(OPEN_ORDERS, CallClass.READ)
 
@@ -85,6 +86,46 @@ async def test_when_the_venue_says_exhausted_reads_and_entries_stop_and_protecti
     assert clock.slept == []
 
 
+async def test_a_look_still_finds_room_after_the_venue_said_exhausted_and_leaves_room_for_stops() -> None:
+    clock = ManualClock()
+    budget = RateBudget(clock)
+    budget.venue_said_exhausted()
+
+    assert await drain(budget, CallClass.LOOK) == 74
+    assert budget.remaining == 76
+    for _ in range(7):
+        await budget.acquire(SEND_ORDER, CallClass.PROTECTIVE)
+    assert clock.slept == []
+
+
+async def test_a_look_that_the_venue_itself_refused_pauses_looks_for_part_of_a_window() -> None:
+    clock = ManualClock()
+    budget = RateBudget(clock)
+    budget.venue_said_exhausted(Pool.TRADING, CallClass.LOOK)
+    clock.seconds += 6.9
+
+    with pytest.raises(BudgetExhausted) as refused:
+        await budget.acquire(OPEN_ORDERS, CallClass.LOOK)
+
+    clock.seconds += refused.value.retry_after_s
+    await budget.acquire(OPEN_ORDERS, CallClass.LOOK)
+
+
+async def test_the_points_and_their_window_are_the_rules() -> None:
+    clock = ManualClock()
+    budget = RateBudget(clock, BudgetRules(trading=PoolRule(100, 5.0), history=PoolRule(3, 60.0), protective_wait_s_max=0.0))
+
+    assert await drain(budget, CallClass.READ) == 60
+    clock.seconds += 5.3
+    assert budget.remaining == 100
+    await budget.acquire(ACCOUNT_LOG, CallClass.READ)
+    with pytest.raises(BudgetExhausted):
+        await budget.acquire(ACCOUNT_LOG, CallClass.READ)
+    for _ in range(11):
+        await budget.acquire(SEND_ORDER, CallClass.PROTECTIVE)
+    assert clock.slept == []
+
+
 async def test_the_history_pool_is_its_own() -> None:
     budget = RateBudget(ManualClock())
     budget.venue_said_exhausted(Pool.HISTORY)
@@ -97,16 +138,17 @@ async def test_the_history_pool_is_its_own() -> None:
 @pytest.mark.parametrize("share", ["0.29", "0", "0.95", "-1"])
 def test_a_protective_share_below_thirty_percent_is_refused(share: str) -> None:
     with pytest.raises(ValueError, match="protective_share"):
-        RateBudget(ManualClock(), protective_share=Decimal(share))
+        BudgetRules(protective_share=Decimal(share))
 
 
 @given(st.lists(st.tuples(st.floats(0, 2), st.sampled_from([1, 2, 10, 25])), max_size=120))
 def test_no_window_of_the_venue_ever_sees_more_than_its_points(calls: list[tuple[float, int]]) -> None:
-    window, now, sent = SpendingWindow(TRADING_RULE), 0.0, []
+    rule = PoolRule(500, 10.5)
+    window, now, sent = SpendingWindow(rule), 0.0, []
     for pause, points in calls:
         now += pause
-        if window.wait_s(now, points, TRADING_RULE.points) == 0:
+        if window.wait_s(now, points, rule.points) == 0:
             window.spend(now, points)
             sent.append((now, points))
     for start, _ in sent:
-        assert sum(points for at, points in sent if start <= at < start + 10.0) <= TRADING_RULE.points
+        assert sum(points for at, points in sent if start <= at < start + 10.0) <= rule.points

@@ -212,11 +212,11 @@ def test_a_new_tick_rounds_the_stop_to_the_side_that_does_not_cost_more() -> Non
 )
 def test_an_emergency_stop_lies_before_liquidation(direction: Direction, entry: str, mark: str, liquidation: str | None, stop: str) -> None:
     level = None if liquidation is None else D(liquidation)
-    assert emergency_stop(direction, D(entry), D(mark), D("0.5"), D("0.02"), level) == D(stop)
+    assert emergency_stop(direction, D(entry), D(mark), D("0.5"), D("0.02"), D("0.25"), level) == D(stop)
 
 
 def test_an_emergency_stop_never_lies_at_the_mark_even_on_a_coarse_tick() -> None:
-    assert emergency_stop(Direction.LONG, D(100), D(100), D(5), D("0.02"), None) == 95
+    assert emergency_stop(Direction.LONG, D(100), D(100), D(5), D("0.02"), D("0.25"), None) == 95
 
 
 def test_an_adopted_position_past_its_stop_gets_another_stop_and_is_never_closed() -> None:
@@ -314,12 +314,15 @@ def test_no_take_profit_while_halted_or_naked() -> None:
     assert actions(covered, a_view(allow_take_profits=False)) == ()
 
 
-def test_a_level_is_looked_at_again_only_after_its_cooldown() -> None:
+def test_a_missing_level_is_tried_again_after_half_a_minute_and_then_once_per_cooldown() -> None:
     state = ledger(*protected_events(), ev.EntryCompleted(at(3), PID, TARGETS, "filled"))
     first = planned(state)
 
-    assert actions(state, watch=first.watch, s=600) == ()
-    assert len(actions(state, watch=first.watch, s=610)) == 2
+    assert actions(state, watch=first.watch, s=39) == ()
+    again = planned(state, watch=first.watch, s=40)
+    assert len(again.actions) == 2
+    assert actions(state, watch=again.watch, s=639) == ()
+    assert len(actions(state, watch=again.watch, s=640)) == 2
 
 
 @pytest.mark.parametrize(("filled", "tp1", "tp2"), [("10", "4", "4"), ("5", "2", "2"), ("3", "1", "1"), ("2", "1", "0"), ("1", "0", "0")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -22,6 +22,8 @@ from trading_system.exchange.kraken_futures.rate_budget import (
     OPEN_ORDERS,
     OPEN_POSITIONS,
     ORDERS_STATUS,
+    CallClass,
+    Endpoint,
 )
 from trading_system.exchange.kraken_futures.requests import iso_ms
 from trading_system.exchange.kraken_futures.rest import SignedRest
@@ -33,7 +35,7 @@ from trading_system.exchange.kraken_futures.wire_private import (
     parse_positions,
     parse_snapshot,
 )
-from trading_system.exchange.kraken_futures.wire_values import Parsed
+from trading_system.exchange.kraken_futures.wire_values import Parsed, Row
 
 T = TypeVar("T")
 
@@ -45,30 +47,31 @@ _LOG_PAGES_MAX: Final = 20
 
 
 class KrakenAccount:
-    """Implements the Account port."""
+    """Implements the Account port. `call_class`: what part of the request budget its reads may use."""
 
-    def __init__(self, rest: SignedRest, clock: Clock, observer: VenueObserver) -> None:
+    def __init__(self, rest: SignedRest, clock: Clock, observer: VenueObserver, call_class: CallClass = CallClass.READ) -> None:
         self._rest = rest
+        self._class = call_class
         self._clock = clock
         self._observer = observer
         self._fills = FillHistory()
         self._fills_turn = asyncio.Lock()
 
     async def snapshot(self) -> AccountSnapshot:
-        return parse_snapshot(await self._rest.read(ACCOUNTS, {}), self._clock.now())
+        return parse_snapshot(await self._read(ACCOUNTS, {}), self._clock.now())
 
     async def positions(self) -> tuple[VenuePosition, ...]:
-        return self._kept(parse_positions(await self._rest.read(OPEN_POSITIONS, {})))
+        return self._kept(parse_positions(await self._read(OPEN_POSITIONS, {})))
 
     async def open_orders(self) -> tuple[OpenOrder, ...]:
-        return self._kept(parse_open_orders(await self._rest.read(OPEN_ORDERS, {})))
+        return self._kept(parse_open_orders(await self._read(OPEN_ORDERS, {})))
 
     async def fills(self, since: datetime) -> tuple[Fill, ...]:
         # one reader at a time: two would page through the same run against each other
         async with self._fills_turn:
-            self._fills.start(self._kept(parse_fills(await self._rest.read(FILLS, {}))))
+            self._fills.start(self._kept(parse_fills(await self._read(FILLS, {}))))
             while (before := self._fills.next_before(since)) is not None:
-                page = await self._rest.read(FILLS_OLDER, {"lastFillTime": iso_ms(before)})
+                page = await self._read(FILLS_OLDER, {"lastFillTime": iso_ms(before)})
                 self._fills.add(self._kept(parse_fills(page)))
             return self._fills.since_covered(since)
 
@@ -77,7 +80,7 @@ class KrakenAccount:
         for start in range(0, len(ids), _STATUS_IDS_MAX):
             # the empty orderIds makes ccxt repeat the key for each value of a list
             parameters = {"orderIds": [], "cliOrdIds": [str(one) for one in ids[start : start + _STATUS_IDS_MAX]]}
-            found.extend(self._kept(parse_order_statuses(await self._rest.read(ORDERS_STATUS, parameters))))
+            found.extend(self._kept(parse_order_statuses(await self._read(ORDERS_STATUS, parameters))))
         return tuple(found)
 
     async def flows(self, since: datetime) -> tuple[AccountFlow, ...]:
@@ -85,7 +88,7 @@ class KrakenAccount:
         start_ms = to_ms(since)
         for _ in range(_LOG_PAGES_MAX):
             parameters = {"since": str(start_ms), "sort": "asc", "count": str(_LOG_COUNT)}
-            page = self._kept(parse_account_log(await self._rest.read(ACCOUNT_LOG, parameters)))
+            page = self._kept(parse_account_log(await self._read(ACCOUNT_LOG, parameters)))
             fresh = [row for row in page if row.row_id not in rows]
             rows.update((row.row_id, row) for row in fresh)
             if not fresh or len(page) < _LOG_PAGE_SURELY_LAST:
@@ -93,6 +96,9 @@ class KrakenAccount:
             # one millisecond of overlap: rows of one booking share their time
             start_ms = max(start_ms, to_ms(max(row.at for row in page) - timedelta(milliseconds=1)))
         raise ReadFailed(f"account log: more than {_LOG_PAGES_MAX} pages since {since:%Y-%m-%d %H:%M}")
+
+    async def _read(self, endpoint: Endpoint, parameters: Mapping[str, object]) -> Row:
+        return await self._rest.read(endpoint, parameters, self._class)
 
     def _kept(self, parsed: Parsed[T]) -> tuple[T, ...]:
         for issue in parsed.issues:

@@ -15,14 +15,15 @@ from typing import Final
 
 from trading_system.domain.protocols import Clock
 
-PROTECTIVE_WAIT_MAX_S: Final = 1.0
 _WAIT_STEP_S: Final = 0.05
 
 
 class CallClass(Enum):
-    """Who asks. Reads back off first, entries (and take-profits) next; protective calls are never refused."""
+    """Who asks. Reads back off first, entries (and take-profits) next, looks last; protective calls are never refused."""
 
     PROTECTIVE = "protective"
+    LOOK = "look"
+    """The protection loop's own reads, one look per poll: without them a stop that vanished is not missed."""
     ENTRY = "entry"
     READ = "read"
 
@@ -61,8 +62,28 @@ class PoolRule:
     window_s: float
 
 
-TRADING_RULE: Final = PoolRule(500, 10.5)
-HISTORY_RULE: Final = PoolRule(100, 610.0)
+WINDOW_MARGIN: Final = 1.05
+"""Our windows are this much longer than the venue's."""
+
+
+LOOK_PAUSE_SHARE: Final = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRules:
+    """The venue's pools, as published, and how we share the trading pool.
+
+    protective_share: fraction of it that reads and entries never touch, 0.30 to 0.90, else ValueError. Process seconds.
+    """
+
+    trading: PoolRule = PoolRule(500, 10.0)
+    history: PoolRule = PoolRule(100, 600.0)
+    protective_share: Decimal = Decimal("0.30")
+    protective_wait_s_max: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not Decimal("0.30") <= self.protective_share <= Decimal("0.90"):
+            raise ValueError(f"protective_share must be between 0.30 and 0.90, was {self.protective_share}")
 
 
 class BudgetExhausted(Exception):
@@ -107,44 +128,56 @@ class SpendingWindow:
 class RateBudget:
     """The budget of one API key. Share one instance among everything that uses the key.
 
-    protective_share: fraction of the trading pool that reads and entries never touch, 0.30 to 0.90, else ValueError.
-    Reads stop a further 10 % of the pool earlier than entries.
+    Reads stop a further 10 % of the pool earlier than entries. Looks may use half of the protective share.
     """
 
-    def __init__(self, clock: Clock, *, protective_share: Decimal = Decimal("0.30")) -> None:
-        if not Decimal("0.30") <= protective_share <= Decimal("0.90"):
-            raise ValueError(f"protective_share must be between 0.30 and 0.90, was {protective_share}")
+    def __init__(self, clock: Clock, rules: BudgetRules | None = None) -> None:
+        rules = BudgetRules() if rules is None else rules
         self._clock = clock
-        self._windows = {Pool.TRADING: SpendingWindow(TRADING_RULE), Pool.HISTORY: SpendingWindow(HISTORY_RULE)}
-        others = int(TRADING_RULE.points * (1 - protective_share))
+        self._rules = rules
+        self._looks_from_s = float("-inf")
+        pools = {Pool.TRADING: rules.trading, Pool.HISTORY: rules.history}
+        self._windows = {pool: SpendingWindow(PoolRule(rule.points, rule.window_s * WINDOW_MARGIN)) for pool, rule in pools.items()}
+        points = rules.trading.points
+        others = int(points * (1 - rules.protective_share))
         self._ceilings = {
-            CallClass.PROTECTIVE: TRADING_RULE.points,
+            CallClass.PROTECTIVE: points,
+            CallClass.LOOK: others + (points - others) // 2,
             CallClass.ENTRY: others,
-            CallClass.READ: max(0, others - TRADING_RULE.points // 10),
+            CallClass.READ: max(0, others - points // 10),
         }
 
     @property
     def remaining(self) -> int:
         """Trading points left in the current window."""
-        return max(0, TRADING_RULE.points - self._windows[Pool.TRADING].used(self._clock.monotonic()))
+        return max(0, self._rules.trading.points - self._windows[Pool.TRADING].used(self._clock.monotonic()))
 
     async def acquire(self, endpoint: Endpoint, call_class: CallClass) -> None:
-        """Book the call, or raise BudgetExhausted (reads and entries). A protective call waits at most 1 s, then goes."""
+        """Book the call, or raise BudgetExhausted. A protective call waits a bounded time for its points, then goes."""
         window = self._windows[endpoint.pool]
         ceiling = self._ceiling(endpoint.pool, call_class)
         wait = window.wait_s(self._clock.monotonic(), endpoint.points, ceiling)
         if call_class is CallClass.PROTECTIVE:
-            deadline = self._clock.monotonic() + PROTECTIVE_WAIT_MAX_S
+            deadline = self._clock.monotonic() + self._rules.protective_wait_s_max
             while wait > 0 and (left := deadline - self._clock.monotonic()) > 0:
                 await self._clock.sleep(min(wait, left, _WAIT_STEP_S))
                 wait = window.wait_s(self._clock.monotonic(), endpoint.points, ceiling)
-        elif wait > 0:
-            raise BudgetExhausted(endpoint.name, wait)
+        else:
+            if call_class is CallClass.LOOK:
+                wait = max(wait, self._looks_from_s - self._clock.monotonic())
+            if wait > 0:
+                raise BudgetExhausted(endpoint.name, wait)
         window.spend(self._clock.monotonic(), endpoint.points)
 
-    def venue_said_exhausted(self, pool: Pool = Pool.TRADING) -> None:
-        """The venue answered apiLimitExceeded: its count is ahead of ours. Reads and entries stop for a window."""
+    def venue_said_exhausted(self, pool: Pool = Pool.TRADING, call_class: CallClass = CallClass.READ) -> None:
+        """The venue answered apiLimitExceeded to a call: its count is ahead of ours. Reads and entries stop for a window.
+
+        Looks go on, unless it was one of them that was refused: then they pause for a part of the window, so that the venue may
+        recover and a stop that vanished is still missed in time.
+        """
         now = self._clock.monotonic()
+        if call_class is CallClass.LOOK:
+            self._looks_from_s = now + self._rules.trading.window_s * LOOK_PAUSE_SHARE
         window = self._windows[pool]
         # only up to the ceiling of reads and entries: the protective reserve stays usable, the venue may let it through
         ceiling = self._ceiling(pool, CallClass.ENTRY)
@@ -157,4 +190,4 @@ class RateBudget:
             case Pool.TRADING:
                 return self._ceilings[call_class]
             case Pool.HISTORY:
-                return HISTORY_RULE.points
+                return self._rules.history.points

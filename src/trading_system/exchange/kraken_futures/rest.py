@@ -75,13 +75,13 @@ class SignedRest:
         if session is not None:
             await session.close()
 
-    async def read(self, endpoint: Endpoint, parameters: Mapping[str, object]) -> Row:
+    async def read(self, endpoint: Endpoint, parameters: Mapping[str, object], call_class: CallClass = CallClass.READ) -> Row:
         """A raw success answer. ReadFailed for everything else: no room, no answer, an error, a wrong shape."""
         call = self._method(_READS[endpoint.name])
         if call is None:
             raise ReadFailed(f"{endpoint.name}: no API key, or the venue is not open")
         try:
-            await self._budget.acquire(endpoint, CallClass.READ)
+            await self._budget.acquire(endpoint, call_class)
         except BudgetExhausted as error:
             raise ReadFailed(str(error), retry_after_s=error.retry_after_s) from error
         started = self._clock.monotonic()
@@ -90,13 +90,13 @@ class SignedRest:
                 raw = await call(dict(parameters))
         # the transport raises classes of three libraries and plain TypeErrors; all of them mean "not read"
         except Exception as error:  # noqa: BLE001
-            self._note_limit(endpoint.pool, error.said if isinstance(error, VenueHttpError) else None, error)
+            self._note_limit(endpoint.pool, call_class, error.said if isinstance(error, VenueHttpError) else None, error)
             problem = _named(error)
             self._report(endpoint, started, problem)
             # `from None`: the original text holds the address with its parameters
             raise ReadFailed(f"{endpoint.name}: {problem}", retry_after_s=_retry_after(error)) from None
         said = error_word(raw)
-        self._note_limit(endpoint.pool, said, None)
+        self._note_limit(endpoint.pool, call_class, said, None)
         if said is not None or not isinstance(raw, Mapping):
             problem = f"the venue said {shortened(said)}" if said is not None else f"the answer is {type(raw).__name__}, no object"
             self._report(endpoint, started, problem)
@@ -118,20 +118,20 @@ class SignedRest:
             async with asyncio.timeout(self._config.order_timeout_s):
                 raw: object = await call(dict(parameters))
         except Exception as error:
-            self._note_limit(endpoint.pool, error.said if isinstance(error, VenueHttpError) else None, error)
+            self._note_limit(endpoint.pool, CallClass.PROTECTIVE, error.said if isinstance(error, VenueHttpError) else None, error)
             self._report(endpoint, started, _named(error))
             raise
         said = error_word(raw)
-        self._note_limit(endpoint.pool, said, None)
+        self._note_limit(endpoint.pool, CallClass.PROTECTIVE, said, None)
         self._report(endpoint, started, said)
         return raw
 
     def _method(self, name: str) -> Any:
         return None if self._client is None else getattr(self._client, name)
 
-    def _note_limit(self, pool: Pool, said: str | None, error: Exception | None) -> None:
+    def _note_limit(self, pool: Pool, call_class: CallClass, said: str | None, error: Exception | None) -> None:
         if said == _LIMIT_WORD or (isinstance(error, VenueHttpError) and error.status == 429):
-            self._budget.venue_said_exhausted(pool)
+            self._budget.venue_said_exhausted(pool, call_class)
 
     def _report(self, endpoint: Endpoint, started: float, problem: str | None) -> None:
         self._observer.call_finished(CallReport(endpoint.name, self._clock.monotonic() - started, problem))

@@ -17,7 +17,7 @@ from trading_system.exchange.kraken_futures.market_data import KrakenMarketData
 from trading_system.exchange.kraken_futures.observer import CountingObserver, VenueObserver
 from trading_system.exchange.kraken_futures.orders import KrakenOrders
 from trading_system.exchange.kraken_futures.public_rest import PublicRest
-from trading_system.exchange.kraken_futures.rate_budget import RateBudget
+from trading_system.exchange.kraken_futures.rate_budget import CallClass, RateBudget
 from trading_system.exchange.kraken_futures.rest import SignedRest
 from trading_system.exchange.kraken_futures.server_clock import ServerClock
 from trading_system.exchange.kraken_futures.write_gate import WriteGate
@@ -50,6 +50,8 @@ class KrakenFuturesVenue:
         self._market = KrakenMarketData(self._public, config, clock, self.observer)
         self.market_data: Final[MarketData] = self._market
         self.account: Final[Account] = KrakenAccount(self._signed, clock, self.observer)
+        self.look_account: Final[Account] = KrakenAccount(self._signed, clock, self.observer, CallClass.LOOK)
+        """The same account for the protection loop's own looks: reads that a flood of others cannot push out."""
         self.orders: Final[Orders] = KrakenOrders(self._signed, gate, self._market.instrument_of)
         self.feed: Final[PrivateFeed] = KrakenPrivateFeed(config, clock, random, self.observer)
 
