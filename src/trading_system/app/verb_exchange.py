@@ -15,12 +15,16 @@ from trading_system.app.exit_codes import ExitCode
 SUMMARY = "serve an exchange that speaks the Kraken Futures protocol on a loopback port"
 DEFAULT_START = "2026-01-05"
 HOST = "127.0.0.1"
+MARKETS_MAX = 1_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, metavar="P", help="0 (default) takes a free one")
     parser.add_argument("--candles", type=Path, metavar="DIR", help="replay SYMBOL-USD_15m.parquet|csv files instead of a generated market")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the generated market")
+    parser.add_argument(
+        "--markets", type=int, metavar="N", help="so many generated markets; beyond the usual 60 they are copies under numbered names"
+    )
     parser.add_argument("--start", default=DEFAULT_START, metavar="DATE", help=f"market time it begins at, UTC (default {DEFAULT_START})")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="market seconds per real second (default 1)")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep orders, positions and market time here; survives kill -9")
@@ -69,6 +73,8 @@ def usage_problem(args: argparse.Namespace) -> str | None:
         return "--key and --secret must be given together"
     if bool(args.tls_cert) != bool(args.tls_key):
         return "--tls-cert and --tls-key must be given together"
+    if args.markets is not None and not (1 <= args.markets <= MARKETS_MAX and args.candles is None):
+        return f"--markets {args.markets}: must be 1 to {MARKETS_MAX}, and is for a generated market only"
     if args.secret and not _is_base64(args.secret):
         return "--secret must be base64 text, as the venue's secrets are"
     if not 0 <= args.port <= 65535:
@@ -124,6 +130,7 @@ async def _serve(args: argparse.Namespace, start: datetime) -> BaseException | N
         key=args.key,
         secret=args.secret,
         faults=args.faults,
+        markets=args.markets,
         tls=(args.tls_cert, args.tls_key) if args.tls_cert else None,
     )
     watch = None

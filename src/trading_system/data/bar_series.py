@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from trading_system.domain.market import Bar, Timeframe
 
 _INFINITY: Final = float("inf")
-_TRIM_SLACK: Final = 64
+_TRIM_SLACK: Final = 32
 """Bars beyond the capacity before the head is cut: trimming is then amortised to nothing."""
 _SAME_PRICE: Final = 1e-9
 _SAME_VOLUME: Final = 1e-6

@@ -40,6 +40,8 @@ Progress = Callable[[int, int], None]
 """Called with (series loaded, series in all)."""
 
 _FETCH_ERRORS: Final = (ReadFailed, OSError, TimeoutError, ValueError)
+_LONG_ANSWER: Final = 200
+"""Bars from which on an answer is merged with a breath of the loop after it."""
 _PARENTS: Final = (Timeframe.H1, Timeframe.H4, Timeframe.D1)
 
 
@@ -63,6 +65,7 @@ class CandleManager:
         self._store = store
         self._symbols: dict[Symbol, SymbolCandles] = {}
         self._slots = asyncio.Semaphore(self.parameters.concurrency)
+        self._one_by_one = asyncio.Lock()
         self._new_bars: list[ClosedBar] = []
         self._rebuild: dict[Symbol, None] = {}
         """In order of arrival; a dict because a set's order is not a function of the inputs."""
@@ -252,10 +255,21 @@ class CandleManager:
             lane.ask.note_failed(now_ms)
             return False
         lane.ask.note(now_ms, wanted.until_ms)
+        if len(bars) < _LONG_ANSWER:
+            self._merge(candles, lane, bars, wanted, report, is_first=is_first)
+            return True
+        # fifty whole histories that arrive together would hold the loop for as long as all of them take
+        async with self._one_by_one:
+            self._merge(candles, lane, bars, wanted, report, is_first=is_first)
+            await self._clock.sleep(0)
+        return True
+
+    def _merge(
+        self, candles: SymbolCandles, lane: Lane, bars: tuple[Bar, ...], wanted: FetchRange, report: ReportBuilder, *, is_first: bool
+    ) -> None:
         merged = candles.merge(lane.timeframe, bars, wanted, is_first=is_first)
         report.add(merged)
         self._take_over(candles, merged)
-        return True
 
     def _take_over(self, candles: SymbolCandles, merged: Merged) -> None:
         self._new_bars.extend(merged.new_bars)

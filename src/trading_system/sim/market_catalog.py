@@ -58,10 +58,17 @@ class CoinModel:
     sigma_hour: float
 
 
-def catalogue() -> tuple[CoinModel, ...]:
-    """All generated markets, most liquid first within the table."""
+def catalogue(count: int | None = None) -> tuple[CoinModel, ...]:
+    """All generated markets, most liquid first within the table; `count`: so many, the ones beyond the table under numbered names."""
     entries = [entry.split() for line in _TABLE.strip().splitlines() for entry in line.split("|")]
-    return tuple(_coin(base, float(price), float(volume) * 1e6, float(beta), float(daily)) for base, price, volume, beta, daily in entries)
+    wanted = len(entries) if count is None else count
+    models = []
+    for number in range(wanted):
+        base, price, volume, beta, daily = entries[number % len(entries)]
+        again = number // len(entries)
+        name = base if again == 0 else f"{base}{again + 1}"
+        models.append(_coin(name, float(price), float(volume) * 1e6, float(beta), float(daily)))
+    return tuple(models)
 
 
 def tier_of(volume_usd_24h: float) -> Tier:

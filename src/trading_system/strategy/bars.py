@@ -52,7 +52,7 @@ class Window(NamedTuple):
 
 
 class BarHistory(msgspec.Struct):
-    """The last `capacity` to 2 x `capacity` bars; bars have absolute indices 0, 1, 2, … in order of arrival."""
+    """The last `capacity` bars and up to an eighth more; bars have absolute indices 0, 1, 2, … in order of arrival."""
 
     capacity: int
     first: int = 0
@@ -69,11 +69,12 @@ class BarHistory(msgspec.Struct):
         return self.first + len(self.close)
 
     def append(self, bar: Bar) -> None:
-        """Add the next bar. O(1) amortised: the older half is dropped when the room is full."""
-        if len(self.close) >= 2 * self.capacity:
+        """Add the next bar. O(1) amortised: the surplus is dropped when it is an eighth."""
+        surplus = len(self.close) - self.capacity
+        if surplus > self.capacity >> 3:
             for column in (self.open_ms, self.open, self.high, self.low, self.close):
-                del column[: self.capacity]
-            self.first += self.capacity
+                del column[:surplus]
+            self.first += surplus
         self.open_ms.append(bar.open_ms)
         self.open.append(bar.open)
         self.high.append(bar.high)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
+
 import msgspec
 
 from trading_system.domain.market import Bar
+from trading_system.strategy.bars import FloatArray
 from trading_system.strategy.indicators import Adx, Atr, Ema
 from trading_system.strategy.parameters import SmcParameters
 from trading_system.strategy.structure import Structure
@@ -89,7 +92,7 @@ class FourHours(msgspec.Struct):
     structure: Structure
     atr: Atr
     adx: Adx
-    ratios: list[float] = msgspec.field(default_factory=list)
+    ratios: FloatArray = msgspec.field(default_factory=lambda: array("d"))
     """The newest ATR14 / close values, the current one last."""
     count: int = 0
     last_open_ms: int = NEVER

@@ -14,7 +14,7 @@ from trading_system.domain.symbols import Symbol
 from trading_system.strategy.parameters import SmcParameters
 from trading_system.strategy.series import SymbolState
 
-SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_VERSION: Final = 2
 """Raised whenever the meaning or the shape of any detector's state changes."""
 
 

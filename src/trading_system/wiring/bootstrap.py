@@ -43,6 +43,7 @@ from trading_system.wiring.entry_gates import SCHEMA_GATE, SCHEMA_RECHECK_S, jud
 from trading_system.wiring.good_config import GoodConfigKeeper, announce
 from trading_system.wiring.health import open_health
 from trading_system.wiring.journal_opening import keep_mark, open_journal, save_mark
+from trading_system.wiring.memory import keep_what_was_made
 from trading_system.wiring.parameters_edge import wire_limits, with_deadlines, writer_parameters
 from trading_system.wiring.status_report import About
 from trading_system.wiring.strategies import strategy_of
@@ -158,6 +159,7 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         about = About(__version__, settings.system.mode, venue_name, context.loaded.config_hash)
         await open_health(daemon, settings.monitoring, about, stack)
         open_control(daemon, data_dir, about)
+        keep_what_was_made()
         yield daemon
 
 

@@ -20,6 +20,7 @@ from trading_system.live.components import LiveRules
 from trading_system.live.cycle_report import CycleReport
 from trading_system.live.live_trading import LiveTrading
 from trading_system.live.protection_loop import ProtectionLoop
+from trading_system.wiring.memory import give_back
 from trading_system.wiring.supervisor import Supervisor
 
 Say = Callable[[str], None]
@@ -148,6 +149,7 @@ class Daemon:
                 self._say(f"  histories   {done} of {total} series")
 
         await live.warm_up(progress)
+        await asyncio.to_thread(give_back)
         seconds = live.clock.monotonic() - began
         ready = f"READY in {seconds:.1f} s: {len(live.markets.eligible())} markets, mode {live.monitor.mode.value}"
         self._say(ready)

@@ -21,6 +21,7 @@ from trading_system.sim.kraken_server.auth import Credentials, new_credentials
 from trading_system.sim.kraken_server.recovery import CommitHook, resumed
 from trading_system.sim.kraken_server.server import KrakenServer, serve
 from trading_system.sim.kraken_server.state_file import StateFile
+from trading_system.sim.market_catalog import catalogue
 from trading_system.sim.market_generator import GeneratedMarket
 from trading_system.sim.source import PriceSource
 from trading_system.sim.variants import ExchangeVariants
@@ -49,12 +50,15 @@ class ExchangePlan:
     faults: Path | None = None
     tls: tuple[Path, Path] | None = None
     """Certificate and key, PEM: serve https and wss."""
+    markets: int | None = None
+    """How many generated ones; None = the catalogue's."""
 
 
 def make_source(plan: ExchangePlan, say: Say) -> PriceSource:
     """The generated market of (seed, start), or the replay of a candle directory from `start`."""
     if plan.candles is None:
-        return GeneratedMarket(plan.seed, to_ms(plan.start), cache_dir=plan.cache, progress=say)
+        coins = None if plan.markets is None else catalogue(plan.markets)
+        return GeneratedMarket(plan.seed, to_ms(plan.start), cache_dir=plan.cache, progress=say, coins=coins)
     from trading_system.sim.candle_files import load_candles
     from trading_system.sim.replay import Replay
 
@@ -66,6 +70,8 @@ def identity_of(plan: ExchangePlan, variants: ExchangeVariants) -> dict[str, str
     usual = ExchangeVariants()
     changed = {name: value for name, value in to_json(variants).items() if value != to_json(usual)[name]}
     market = f"generated seed={plan.seed}" if plan.candles is None else f"candles={plan.candles.resolve()}"
+    if plan.markets is not None:
+        market += f" markets={plan.markets}"
     identity = {"market": market, "start": plan.start.isoformat(), "deposit": plan.deposit_usd}
     return identity | {"variants": ", ".join(f"{name}={value}" for name, value in changed.items())} if changed else identity
 

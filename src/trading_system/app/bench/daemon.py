@@ -23,7 +23,7 @@ from trading_system.app.cli import VERBS
 RUNS: Final = 3
 DEADLINE_S: Final = 120.0
 STOP_S: Final = 30.0
-_PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
+PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
 _KEYS: Final = ("ready_s", "protecting_s", "rss_mb")
 
 
@@ -76,19 +76,19 @@ def readings(first: Start, starts: list[Start]) -> dict[str, Outcome]:
 
 def observe_start(folder: Path) -> Start:
     """Start the daemon in `folder`, watch its lines until the first cycle is summed up, stop it."""
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
     begun = perf_counter()
     child = subprocess.Popen(  # noqa: S603
         command_of("run"), cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     start = Start()
     try:
-        for line in _lines_of(child, begun + DEADLINE_S):
-            note_line(start, line, perf_counter() - begun, lambda: _resident_mb(child.pid))
+        for line in lines_of(child, begun + DEADLINE_S):
+            note_line(start, line, perf_counter() - begun, lambda: resident_mb(child.pid))
             if start.is_complete:
                 break
     finally:
-        _stop(child)
+        stop(child)
     return start
 
 
@@ -104,7 +104,7 @@ def note_line(start: Start, line: str, seconds: float, resident_mb: Callable[[],
         start.rss_mb = resident_mb()
 
 
-def _lines_of(child: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
+def lines_of(child: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
     """Lines as they come, until the child closes its output or the deadline (perf_counter seconds) passes."""
     assert child.stdout is not None
     descriptor, rest = child.stdout.fileno(), b""
@@ -121,12 +121,12 @@ def _lines_of(child: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
                 yield line.decode(errors="replace").strip()
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
+def stop(child: subprocess.Popen[bytes]) -> None:
     """A clean stop, else a kill. Its output is read on: a full pipe would hold it up."""
     child.send_signal(signal.SIGTERM)
     try:

@@ -1,6 +1,6 @@
 """ccxt as signer and transport: raw answers, exact decimals, no throttle, no retry, no redirect, no log of headers.
 
-Importing this module costs about a second of CPU (ccxt), so only `rest.py` does it, when the adapter is opened.
+Importing this module imports a part of ccxt, so only `rest.py` does it, when the adapter is opened.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 import aiohttp
-from ccxt.async_support.krakenfutures import krakenfutures
 
+from trading_system.exchange.kraken_futures.ccxt_import import import_krakenfutures
 from trading_system.exchange.kraken_futures.config import KrakenConfig
 from trading_system.exchange.kraken_futures.errors import VenueHttpError, error_word
 
@@ -57,7 +57,7 @@ def _silent_logger() -> logging.Logger:
     return logger
 
 
-class RawKrakenFutures(krakenfutures):  # type: ignore[misc]
+class RawKrakenFutures(import_krakenfutures()):  # type: ignore[misc]
     """The implicit endpoint methods of ccxt, with raw answers. Its unified methods are not used anywhere."""
 
     logger = _silent_logger()
