@@ -167,6 +167,25 @@ def test_fault_g11_a_process_that_dies_at_any_request_leaves_one_protected_posit
     assert end.naked_s() <= 15, "five seconds of them nobody was there"
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_fault_g11_a_stop_that_was_written_and_perhaps_never_sent_is_sorted_out_by_the_first_look(moment: str) -> None:
+    """The next process waited for the time an attempt gets, naked, although whoever could have sent it was gone."""
+    end = play(Scenario(wire=(On("stop", ProcessDies(moment)),), feed_mute=MUTE, until_s=120))  # type: ignore[arg-type]
+
+    assert end.lives == 2
+    assert end.naked_s() <= (7 if moment == "before" else 0), "five seconds of them nobody was there"
+    assert [qty for qty, _ in end.stops()] == [end.position()]
+    assert end.words().count("stop placed") == 1
+
+
+def test_fault_g11_a_stop_that_rests_while_the_list_is_behind_is_doubled_for_a_while_and_one_remains() -> None:
+    """After a restart the list does not show the stop that is there: a second one is harmless, and they become one again."""
+    end = play(Scenario(wire=(On("stop", ProcessDies("after")),), reads=(Read("orders", 0, 40, lag_s=30),), feed_mute=MUTE, until_s=200))
+
+    assert end.naked_s() == 0
+    assert [qty for qty, _ in end.stops()] == [end.position()]
+
+
 # --- B ------------------------------------------------------------------------------------------------------------------
 
 

@@ -107,6 +107,8 @@ class MarketView:
     """How long, as of the newest reading, the venue's own lists have shown this position without full cover; None = it has cover."""
     closes_4h: tuple[tuple[int, float], ...] = ()
     """(close time in ms, close) of the 4h bars since the signal, where the premise is watched; oldest first."""
+    process_began_at: datetime | None = None
+    """Market time at which this process first looked at positions: what was intended before it, another process intended."""
     allow_take_profits: bool = True
     """False while halted: stops stay and tighten, no take-profits."""
 

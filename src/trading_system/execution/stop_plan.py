@@ -79,8 +79,8 @@ def plan_stop(
     give_up = _give_up(position, view, watch, params, now_s)
     if give_up is not None:
         return (give_up,), watch
-    if watch.stop_tried_s is None and any(o.purpose is OrderPurpose.STOP and o.is_uncertain for o in orders.values()):
-        # an attempt of an earlier process, or one made outside a plan: give it the time any attempt gets
+    if watch.stop_tried_s is None and any(_may_come_alive(order, view) for order in orders.values()):
+        # an attempt made outside a plan, or one of an earlier process before the first list: give it the time any attempt gets
         return (), replace(watch, stop_tried_s=now_s)
     if _is_waiting(orders, watch, retry_s, now_s):
         return (), watch
@@ -166,6 +166,18 @@ def _plan_covered(
     if watch.stop_tried_s is not None and now_s - watch.stop_tried_s < retry_s:
         return (), watch
     return actions, replace(watch, stop_tried_s=now_s)
+
+
+def _may_come_alive(order: OwnOrder, view: MarketView) -> bool:
+    """True for a stop of unknown fate that is worth waiting for.
+
+    One that an earlier process intended either rests, and then the list shows it, or never left with that process. A list may be
+    behind, and then two stops rest for a while; a position that waits for the proof is naked.
+    """
+    if order.purpose is not OrderPurpose.STOP or not order.is_uncertain:
+        return False
+    is_of_before = view.process_began_at is not None and order.intended_at < view.process_began_at
+    return not (is_of_before and view.listed is not None and order.client_order_id not in view.listed)
 
 
 def _is_waiting(orders: Mapping[ClientOrderId, OwnOrder], watch: Watch, retry_s: float, now_s: float) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -80,6 +81,8 @@ class PositionDesk:
         self.parameters: Final = parameters
         self.holding: VenueHolding | None = None
         self.take_profits_allowed = True
+        self._began_at: datetime | None = None
+        """When this process first planned anything (market time)."""
         self._watches: dict[PositionId, Watch] = {}
         self._busy: set[PositionId] = set()
         self._finished: list[Work] = []
@@ -91,6 +94,8 @@ class PositionDesk:
         Returns what was finished since the last call; an order without an answer is waited for in the background.
         """
         active = host.positions.active()
+        if self._began_at is None:
+            self._began_at = host.clock.now()
         self._forget_closed(active)
         due: list[tuple[Position, tuple[Action, ...]]] = []
         for position in active:
@@ -181,6 +186,7 @@ class PositionDesk:
             listed=None if holding is None else holding.listed,
             venue_naked_s=None if holding is None else host.naked_meter.naked_s(symbol, holding.read_s),
             closes_4h=self._closes_4h(host, position),
+            process_began_at=self._began_at,
             allow_take_profits=self.take_profits_allowed,
         )
 
