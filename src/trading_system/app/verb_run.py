@@ -96,6 +96,9 @@ def _start(args: argparse.Namespace, loaded: LoadedConfig, refusal: str | None) 
     try:
         _banner(loaded, prove(settings), args)
         return asyncio.run(_run(args, loaded, lock, refusal))
+    except AnotherInstanceRunning as error:
+        print(str(error), file=sys.stderr)
+        return ExitCode.LOCKED
     except ReadFailed as error:
         get_logger("run").error("EMBEDDED_EXCHANGE_FAILED", why=str(error))
         print(f"run: {error}", file=sys.stderr)

@@ -128,6 +128,11 @@ AUTO_RECOVERY_LIMIT: Final = "Auto-recovery: daily limit reached"
 NAKED_FIRST: Final = "NAKED_POSITIONS_DETECTED (first occurrence)"
 NAKED_PERSISTENT: Final = "NAKED_POSITIONS_DETECTED (persistent)"
 
+ACCOUNT_LOCK_HELD: Final = "ACCOUNT_LOCK_HELD"
+ACCOUNT_LOCK_TAKEN: Final = "ACCOUNT_LOCK_TAKEN"
+"""Another daemon holds the account's lock in the database."""
+ACCOUNT_LOCK_UNKNOWN: Final = "ACCOUNT_LOCK_UNKNOWN"
+
 # operator commands
 CONTROL_SOCKET_READY: Final = "CONTROL_SOCKET_READY"
 CONTROL_SOCKET_FAILED: Final = "CONTROL_SOCKET_FAILED"

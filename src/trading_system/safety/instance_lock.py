@@ -10,12 +10,11 @@ from trading_system.domain.errors import TradingError
 
 
 class AnotherInstanceRunning(TradingError):
-    """The lock is held. `holder_pid` is what the file says, None when it says nothing readable."""
+    """The lock is held by `holder`. `holder_pid` is what the lock file says, None when it says nothing readable or is not meant."""
 
-    def __init__(self, path: Path, holder_pid: int | None) -> None:
-        holder = f"process {holder_pid}" if holder_pid is not None else "another process"
+    def __init__(self, holder: str, what: str, holder_pid: int | None = None) -> None:
         super().__init__(
-            f"ANOTHER INSTANCE IS ALREADY RUNNING: {holder} holds {path}. Two daemons on one account would each answer the other's "
+            f"ANOTHER INSTANCE IS ALREADY RUNNING: {holder} holds {what}. Two daemons on one account would each answer the other's "
             "orders: double entries, stops cancelled against each other. Stop the other one first (systemctl stop trading-bot)."
         )
         self.holder_pid = holder_pid
@@ -43,7 +42,8 @@ class InstanceLock:
         except BlockingIOError:
             holder = _read_pid(descriptor)
             os.close(descriptor)
-            raise AnotherInstanceRunning(self._path, holder) from None
+            name = f"process {holder}" if holder is not None else "another process"
+            raise AnotherInstanceRunning(name, str(self._path), holder) from None
         except OSError:
             os.close(descriptor)
             raise

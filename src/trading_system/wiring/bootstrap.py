@@ -20,7 +20,7 @@ from trading_system.config.settings import Settings
 from trading_system.domain import log_events as ev
 from trading_system.domain.errors import ConfigError, ReadFailed
 from trading_system.domain.modes import Mode
-from trading_system.domain.protocols import CandleStore, EventRecorder
+from trading_system.domain.protocols import CandleStore, Clock, EventRecorder
 from trading_system.exchange.kraken_futures.config import KrakenConfig
 from trading_system.live.log_port import Log
 from trading_system.monitoring.alert_channels import AlertChannel, WebhookChannel
@@ -28,11 +28,13 @@ from trading_system.monitoring.alerting import AlertDispatcher
 from trading_system.safety.instance_lock import InstanceLock
 from trading_system.safety.invariants import Invariant
 from trading_system.safety.modes import Halt
+from trading_system.storage.account_lock import AccountLock, is_postgres, shown_database
 from trading_system.storage.candle_store import DatabaseCandleStore
 from trading_system.storage.db import make_engine
 from trading_system.storage.engine_store import SqliteEngineStore
 from trading_system.storage.migrate import schema_state, upgrade
 from trading_system.storage.writer import HistoryWriter
+from trading_system.wiring.account_lock_keeper import AccountLockKeeper
 from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import PacedClock, WallClock
 from trading_system.wiring.control import open_control
@@ -102,6 +104,8 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
                 tell(name, error)
 
         supervisor = Supervisor(clock, log, on_fatal)
+        account, gates = _account_name(context, settings), missing_acts(context.loaded)
+        keeper = await _lock_account(context, account, clock, gates, stack)
         config = await _start_exchange(context, data_dir, stack, supervisor) if is_sim else _kraken_config(context.loaded)
         config = with_deadlines(config, settings)
         control = KrakenControl(config, clock, random.SystemRandom(), log, wire_limits(settings), read_only=settings.system.read_only)
@@ -110,15 +114,15 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         if isinstance(clock, PacedClock):
             clock.anchor(await control.venue.server_time())
             supervisor.start("market clock", lambda: _keep_anchored(clock, control))
-        account = _account_name(context, settings)
         opened = open_journal(settings, account, clock.now(), context.loaded.config_hash, log)
         journal = opened.journal
         doubt = "" if opened.doubt is None else f" ({opened.doubt})"
         say(f"  state       {data_dir / JOURNAL_FILE}: {journal.seq} records, session {journal.epoch}{doubt}")
-        gates = missing_acts(context.loaded)
         recorder, store = _open_history(context, clock, data_dir, stack, supervisor, gates)
         alerts = await _alerts(context, clock, stack)
         supervisor.start("alerts", alerts.run)
+        if keeper is not None:
+            supervisor.start("account lock", lambda: keeper.keep(alerts))
         engine_store = SqliteEngineStore(data_dir / ENGINES_FILE)
         stack.callback(engine_store.close)
         ports = Ports(
@@ -161,6 +165,27 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
         open_control(daemon, data_dir, about)
         keep_what_was_made()
         yield daemon
+
+
+def absolute_data_dir(settings: Settings) -> str:
+    """The data directory's one name on this machine."""
+    return str(Path(settings.system.data_dir).resolve())
+
+
+async def _lock_account(
+    context: RunContext, account: str, clock: Clock, gates: dict[str, str], stack: AsyncExitStack
+) -> AccountLockKeeper | None:
+    """The account's lock in the main database, where that is PostgreSQL. AnotherInstanceRunning when a daemon elsewhere has it."""
+    url, settings = context.loaded.database_url, context.loaded.settings
+    if url is None or not is_postgres(url.reveal()):
+        return None
+    name = f"{settings.system.mode} {settings.exchange.venue} {account}"
+    where = f"the lock of the account {name!r} in {shown_database(url.reveal())}"
+    lock = AccountLock(url.reveal(), name, absolute_data_dir(settings))
+    keeper = AccountLockKeeper(lock, where, gates, clock, context.log, context.say)
+    stack.push_async_callback(keeper.end)
+    await keeper.begin()
+    return keeper
 
 
 def _account_name(context: RunContext, settings: Settings) -> str:
