@@ -326,3 +326,12 @@ def test_incident_20_degraded_survives_a_restart_while_its_cause_lasts() -> None
     )
 
     assert not end.sent("entry")
+
+
+def test_a_wallet_that_could_not_be_read_right_after_a_restart_keeps_entries_off_for_no_longer_than_that() -> None:
+    """No drawdown could be computed in the first cycle, and "drawdown" asked for a human for the rest of the day."""
+    end = play(Scenario(wishes=(Wish(at_s=900),), acts=(At(400, crash()),), reads=(Read("snapshot", 401, 500, fails=True),), until_s=1_000))
+
+    assert end.modes == [Mode.NORMAL, Mode.DEGRADED, Mode.NORMAL]
+    assert end.mode_changes[2][0] >= 500 + 60
+    assert len(end.sent("entry")) == 1

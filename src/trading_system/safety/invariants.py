@@ -131,6 +131,8 @@ class Verdict:
     limit: Decimal | None = None
     actual: Decimal | None = None
     note: str = ""
+    is_unknown: bool = False
+    """The value could not be computed."""
 
 
 def judge(values: InvariantValues, limits: InvariantLimits) -> tuple[Verdict, ...]:
@@ -155,7 +157,7 @@ def judge(values: InvariantValues, limits: InvariantLimits) -> tuple[Verdict, ..
 
 
 def _unknown(invariant: Invariant, limit: Decimal | None) -> Verdict:
-    return Verdict(invariant, Level.DEGRADED, limit, None, "could not be computed")
+    return Verdict(invariant, Level.DEGRADED, limit, None, "could not be computed", is_unknown=True)
 
 
 def _is_number(value: Decimal | int | None) -> bool:

@@ -20,6 +20,7 @@ def encode_mode_state(state: ModeState) -> dict[str, Any]:
         "version": _VERSION,
         "mode": state.mode.value,
         "causes": [[cause.invariant.value, cause.since.isoformat(), cause.note, _text(cause.clear_since)] for cause in state.causes],
+        "unknown": [cause.invariant.value for cause in state.causes if cause.is_unknown],
         "halt": None if halt is None else [halt.mode.value, halt.invariant.value, halt.reason, halt.by, halt.since.isoformat()],
         "recoveries": [at.isoformat() for at in state.recoveries],
     }
@@ -31,7 +32,8 @@ def decode_mode_state(raw: dict[str, Any]) -> ModeState:
         _check_version(raw)
         halt = raw["halt"]
         return ModeState(
-            causes=tuple(_cause(row) for row in raw["causes"]),
+            # a file of an earlier version does not tell: what it names needs a human where it always did
+            causes=tuple(_cause(row, raw.get("unknown", [])) for row in raw["causes"]),
             halt=None if halt is None else _halt(halt),
             recoveries=tuple(_moment(at) for at in raw["recoveries"]),
         )
@@ -70,9 +72,10 @@ def _check_version(raw: dict[str, Any]) -> None:
         raise ValueError(f"version {raw['version']!r}, expected {_VERSION}")
 
 
-def _cause(row: list[Any]) -> Cause:
+def _cause(row: list[Any], unknown: list[Any]) -> Cause:
     invariant, since, note, clear_since = row
-    return Cause(Invariant(invariant), _moment(since), str(note), None if clear_since is None else _moment(clear_since))
+    clear = None if clear_since is None else _moment(clear_since)
+    return Cause(Invariant(invariant), _moment(since), str(note), clear, invariant in unknown)
 
 
 def _halt(row: list[Any]) -> Halt:

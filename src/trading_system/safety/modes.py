@@ -18,12 +18,21 @@ from trading_system.safety.invariants import Invariant, Level, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why entries are off. clear_since: when it was first seen fine again, None while it still violates."""
+    """Why entries are off. clear_since: when it was first seen fine again, None while it still violates.
+
+    is_unknown: its value could not be computed and has never been seen to violate: over once it is computed and fine.
+    """
 
     invariant: Invariant
     since: datetime
     note: str = ""
     clear_since: datetime | None = None
+    is_unknown: bool = False
+
+    @property
+    def clears_by_itself(self) -> bool:
+        """False: it stays until a human resumes, even when the value is fine again."""
+        return self.is_unknown or self.invariant.clears_by_itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +84,11 @@ ResumeResult: TypeAlias = ModeState | ResumeRefusal
 def advance(state: ModeState, verdicts: Sequence[Verdict], now: datetime, rules: ModeRules) -> ModeState:
     """Take in one complete judgement. Only ever tightens, but for DEGRADED whose every cause has been clear long enough."""
     bad = {verdict.invariant: verdict for verdict in verdicts if verdict.level in (Level.DEGRADED, Level.HALT)}
-    causes = [_aged(cause, cause.invariant in bad, now) for cause in state.causes]
+    causes = [_aged(cause, bad.get(cause.invariant), now) for cause in state.causes]
     known = {cause.invariant for cause in causes}
-    causes += [Cause(invariant, now, _note(verdict)) for invariant, verdict in bad.items() if invariant not in known]
+    causes += [
+        Cause(invariant, now, _note(verdict), is_unknown=verdict.is_unknown) for invariant, verdict in bad.items() if invariant not in known
+    ]
     if _all_clear(causes, now, rules):
         causes = []
     halting = next((verdict for verdict in verdicts if verdict.level is Level.HALT), None)
@@ -87,8 +98,10 @@ def advance(state: ModeState, verdicts: Sequence[Verdict], now: datetime, rules:
     return halt(advanced, Halt(halting.level.mode, halting.invariant, _note(halting), "invariant", now))
 
 
-def _aged(cause: Cause, is_bad: bool, now: datetime) -> Cause:
-    if is_bad or not cause.invariant.clears_by_itself:
+def _aged(cause: Cause, bad: Verdict | None, now: datetime) -> Cause:
+    if bad is not None and cause.is_unknown and not bad.is_unknown:
+        return replace(cause, note=_note(bad), clear_since=None, is_unknown=False)
+    if bad is not None or not cause.clears_by_itself:
         return replace(cause, clear_since=None)
     # after a clock stepped back the minute is counted from the new now, not from a time still to come
     since = now if cause.clear_since is None else min(cause.clear_since, now)
@@ -135,7 +148,7 @@ def resume(
         return ResumeRefusal.KILL_FILE
     if state.mode is Mode.NORMAL:
         return ResumeRefusal.NOTHING_TO_RESUME
-    is_about_drawdown = any(cause.invariant is Invariant.DRAWDOWN for cause in state.causes)
+    is_about_drawdown = any(cause.invariant is Invariant.DRAWDOWN and not cause.is_unknown for cause in state.causes)
     is_about_drawdown = is_about_drawdown or (state.halt is not None and state.halt.invariant is Invariant.DRAWDOWN)
     if is_about_drawdown and not rebased_high_water:
         return ResumeRefusal.NEEDS_REBASE

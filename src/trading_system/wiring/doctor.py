@@ -127,7 +127,7 @@ def check_latches(latches: Latches) -> tuple[Check, ...]:
     if latches.has_kill_file:
         checks.append(Check("latches", Finding.FAILED, "the file KILL_SWITCH is there; remove it, then resume --reason TEXT"))
     for cause in latches.state.causes:
-        how = "clears by itself" if cause.invariant.clears_by_itself else "needs resume --reason TEXT"
+        how = "clears by itself" if cause.clears_by_itself else "needs resume --reason TEXT"
         checks.append(Check("latches", Finding.WARNING, f"DEGRADED since {cause.since}: {cause.note or cause.invariant.value}; {how}"))
     return tuple(checks) or (Check("latches", Finding.OK, f"none: the mode is {Mode.NORMAL.value}"),)
 

@@ -50,6 +50,22 @@ def test_causes_that_need_a_human_stay() -> None:
     assert step(ModeState(), (0, DRAWN), (10, FINE), (10_000, FINE)).mode is Mode.DEGRADED
 
 
+UNREAD = (Verdict(Invariant.DRAWDOWN, Level.DEGRADED, D("0.10"), None, "could not be computed", is_unknown=True),)
+
+
+def test_a_drawdown_that_could_not_be_computed_is_over_once_it_is_computed_and_fine() -> None:
+    unread = step(ModeState(), (0, UNREAD))
+
+    assert unread.mode is Mode.DEGRADED
+    assert step(unread, (10, FINE), (70, FINE)).mode is Mode.NORMAL
+    assert isinstance(resume(unread, FINE, reason="seen", kill_file_exists=False), ModeState), "there is nothing to rebase"
+
+
+def test_a_drawdown_that_could_not_be_computed_first_and_was_real_then_stays() -> None:
+    assert step(ModeState(), (0, UNREAD), (3, DRAWN), (10, FINE), (10_000, FINE)).mode is Mode.DEGRADED
+    assert step(ModeState(), (0, DRAWN), (3, UNREAD), (10, FINE), (10_000, FINE)).mode is Mode.DEGRADED
+
+
 def test_warnings_change_no_mode() -> None:
     assert step(ModeState(), (0, (Verdict(Invariant.SINGLE_POSITION, Level.WARNING),))).mode is Mode.NORMAL
 
