@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from trading_system.domain.errors import ReadFailed
 
 _CONNECT_TIMEOUT_S: Final = 5
+_TRIES: Final = 5
 _OPTIONS: Final = (
     # the server drops the session of a machine that vanished; its default is two hours
     "-c statement_timeout=5000 -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
@@ -105,15 +106,19 @@ class AccountLock:
         )
         connection.autocommit = True
         self._connection = connection
+        row = None
         with connection.cursor() as cursor:
-            cursor.execute("select pg_try_advisory_lock(%s)", (self._key,))
-            if cursor.fetchone() == (True,):
-                return LockHeld()
-            cursor.execute(_HOLDER, (self._key,))
-            row = cursor.fetchone()
+            for _ in range(_TRIES):
+                cursor.execute("select pg_try_advisory_lock(%s)", (self._key,))
+                if cursor.fetchone() == (True,):
+                    return LockHeld()
+                cursor.execute(_HOLDER, (self._key,))
+                row = cursor.fetchone()
+                if row is not None:
+                    break  # else it ended between the two questions: ask again
         self.close()
         if row is None:
-            return LockedByOther("a session that has just ended", is_our_ghost=False)
+            return LockedByOther("a session that cannot be seen", is_our_ghost=False)
         name, address, since = row
         where = "this machine's socket" if address is None else str(address)
         return LockedByOther(f"{name} from {where} since {since:%Y-%m-%d %H:%M:%S %Z}", is_our_ghost=name == self._name)

@@ -15,9 +15,10 @@ from trading_system.domain.errors import ReadFailed
 from trading_system.domain.protocols import Alerter, Clock
 from trading_system.live.log_port import Log
 from trading_system.safety.instance_lock import AnotherInstanceRunning
-from trading_system.storage.account_lock import LockAnswer, LockedByOther
+from trading_system.storage.account_lock import LockAnswer, LockedByOther, LockHeld
 
 LOCK_GATE: Final = "account_lock"
+GHOST_AGAIN_S: Final = 0.2
 CHECK_S: Final = 10.0
 """Process seconds between looks at the session that holds the lock."""
 START_WAIT_S: Final = 3.0
@@ -34,8 +35,18 @@ class SessionLock(Protocol):
 class AccountLockKeeper:
     """One per process. `gates`: where entries are closed while somebody else holds the account."""
 
-    def __init__(self, lock: SessionLock, where: str, gates: dict[str, str], clock: Clock, log: Log, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        lock: SessionLock,
+        where: str,
+        gates: dict[str, str],
+        clock: Clock,
+        log: Log,
+        say: Callable[[str], None],
+        start_wait_s: float = START_WAIT_S,
+    ) -> None:
         """where: names account and database for a person, without secrets."""
+        self._start_wait_s = start_wait_s
         self._lock = lock
         self._where = where
         self._gates = gates
@@ -48,17 +59,22 @@ class AccountLockKeeper:
 
     async def begin(self) -> None:
         """Take it at the start. AnotherInstanceRunning when a living daemon elsewhere has it."""
+        answer: LockAnswer | None = None
         try:
-            async with asyncio.timeout(START_WAIT_S):
-                answer = await self._ask()
+            async with asyncio.timeout(self._start_wait_s):
+                # our own ghost of a moment ago is gone as soon as the server has noticed
+                while not isinstance(answer := await self._ask(), LockHeld) and answer.is_our_ghost:
+                    await self._clock.sleep(GHOST_AGAIN_S)
         except ReadFailed as error:
             self._unanswered(str(error))
             return
         except TimeoutError:
-            self._unanswered(f"no answer in {START_WAIT_S:g} s")
-            return
+            if answer is None:
+                self._unanswered(f"no answer in {self._start_wait_s:g} s")
+                return
         if isinstance(answer, LockedByOther) and not answer.is_our_ghost:
             raise AnotherInstanceRunning(answer.holder, self._where)
+        assert answer is not None
         self._note(answer, None)
 
     async def keep(self, alerts: Alerter) -> None:
