@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,10 @@ from hypothesis import strategies as st
 from sim_builders import BTC, DOGE, DOGE_SPEC, D, ScriptedPath, Venue, a_spec
 from trading_system.domain.orders import Side
 from trading_system.sim.codec import to_json
-from trading_system.sim.model import CancelRequest, EditRequest, FillFeed, MarketMode, OrderFeed
+from trading_system.sim.kraken_server.desk import Desk
+from trading_system.sim.kraken_server.params import Params
+from trading_system.sim.kraken_server.rest_orders import batch_order
+from trading_system.sim.model import CancelRequest, EditRequest, FillFeed, MarketMode, OrderFeed, OrderRow, SelfTrade, SendRequest
 from trading_system.sim.position import apply_fill
 from trading_system.sim.variants import ExchangeVariants, LiquidationStyle, MarginRule
 
@@ -44,11 +48,20 @@ orders = st.tuples(
     st.integers(-12, 12),  # price in ticks from the first mid
     st.booleans(),  # reduce only
     st.sampled_from(["mark", "last", "index"]),
+    st.sampled_from(["market", "limit", "offset"]),  # what a trigger becomes
 )
 moves = st.tuples(st.just("move"), st.integers(0, 1), st.integers(-25, 25), st.booleans(), st.integers(1, 2_000))
 others = st.one_of(
-    st.tuples(st.just("edit"), st.integers(0, 20), st.integers(1, 8), st.integers(-12, 12)),
+    st.tuples(st.just("edit"), st.integers(0, 20), st.integers(1, 8), st.integers(-12, 12), st.booleans()),
     st.tuples(st.just("cancel"), st.integers(0, 20)),
+    st.tuples(st.just("cancel_all"), st.sampled_from([None, BTC, DOGE])),
+    st.tuples(st.just("batch"), st.lists(st.tuples(st.integers(0, 2), orders, st.integers(0, 20)), min_size=1, max_size=4)),
+    st.tuples(st.just("self_trade"), st.sampled_from(list(SelfTrade))),
+    st.tuples(st.just("dead_man"), st.sampled_from([0, 60, 1_500])),
+    st.tuples(st.just("maintenance"), st.integers(0, 1_000), st.integers(1, 20)),
+    st.tuples(st.just("delist"), st.sampled_from([BTC, DOGE]), st.integers(0, 3_000)),
+    st.tuples(st.just("deposit"), st.integers(1, 500)),
+    st.tuples(st.just("withdraw"), st.integers(1, 5_000)),
     st.tuples(st.just("mode"), st.sampled_from([MarketMode.ONLINE] * 6 + list(MarketMode)[1:4])),
     st.tuples(st.just("leverage"), st.sampled_from([BTC, DOGE]), st.sampled_from([None, 2, 5, 10, 50])),
     st.tuples(st.just("settle"), st.sampled_from([BTC, DOGE])),
@@ -77,19 +90,12 @@ def play(script: list[tuple[Any, ...]], variants: ExchangeVariants = USUAL) -> V
 def act(venue: Venue, step: tuple[Any, ...]) -> None:
     resting = venue.exchange.open_orders()
     match step:
-        case ("send", kind, side, symbol, units, ticks, reduce_only, signal):
-            price = str(MID[symbol] + ticks * TICK[symbol])
-            more: dict[str, Any] = {}
-            if kind in ("lmt", "post", "ioc", "fok"):
-                more = {"limit_price": price}
-            elif kind == "trailing_stop":
-                more = {"trailing_deviation": D(abs(ticks) + 1), "trailing_unit": "PERCENT", "trigger_signal": signal}
-            elif kind != "mkt":
-                more = {"stop_price": price, "trigger_signal": signal}
-            before = venue.position(symbol)
-            venue.send(kind, side, str(units * UNIT[symbol]), symbol, reduce_only=reduce_only, **more)
-            if reduce_only and kind not in ("stp", "take_profit", "trailing_stop"):
-                after = venue.position(symbol)
+        case ("send", *_):
+            request = request_of(step)
+            before = venue.position(request.symbol)
+            venue.exchange.send(request)
+            if request.reduce_only and request.order_type not in ("stp", "take_profit", "trailing_stop"):
+                after = venue.position(request.symbol)
                 assert abs(after) <= abs(before)
                 assert after * before >= 0
         case ("move", market, ticks, continuous, seconds):
@@ -97,13 +103,30 @@ def act(venue: Venue, step: tuple[Any, ...]) -> None:
             mid = float(MID[symbol] + ticks * TICK[symbol])
             index = mid * (1 + (seconds % 7 - 3) * 1e-4)
             venue.price(mid, index=index, market=market, continuous=continuous, seconds=seconds)
-        case ("edit", which, units, ticks) if resting:
+        case ("edit", which, units, ticks, is_absolute) if resting:
             order = resting[which % len(resting)]
             price = MID[order.symbol] + ticks * TICK[order.symbol]
-            limit, stop = (None, price) if order.is_trigger else (price, None)
-            venue.exchange.edit(EditRequest(order.order_id, size=units * UNIT[order.symbol], limit_price=limit, stop_price=stop))
+            more: dict[str, Any] = {"stop_price": price} if order.is_trigger else {"limit_price": price}
+            if order.trailing is not None:
+                more = {"trailing_deviation": D(abs(ticks) + 1), "trailing_unit": "PERCENT"}
+            venue.exchange.edit(EditRequest(order.order_id, size=units * UNIT[order.symbol], is_absolute=is_absolute, **more))
         case ("cancel", which) if resting:
             venue.exchange.cancel(CancelRequest(resting[which % len(resting)].order_id))
+        case ("cancel_all", symbol):
+            venue.exchange.cancel_all(symbol)
+            assert not [o for o in venue.exchange.open_orders() if symbol in (None, o.symbol) and is_at_rest(venue, o)]
+        case ("batch", instructions):
+            items = [instruction_of(*instruction, resting) for instruction in instructions]
+            answer = batch_order(Desk(venue.exchange, "account"), Params([("json", json.dumps({"batchOrder": items}))]))
+            assert len(answer["batchStatus"]) == len(items)
+        case ("self_trade", strategy):
+            venue.exchange.set_self_trade(strategy)
+        case ("dead_man", timeout_s):
+            venue.exchange.cancel_all_after(timeout_s)
+        case ("maintenance", in_s, minutes):
+            venue.exchange.announce_maintenance(venue.exchange.now_ms + in_s * 1000, minutes, 1)
+        case ("delist", symbol, in_s) if venue.exchange.mode(symbol) is not MarketMode.DELISTED:
+            venue.exchange.announce_delisting(symbol, venue.exchange.now_ms + in_s * 1000)
         case ("mode", mode) if venue.exchange.mode(BTC) is not MarketMode.DELISTED:
             venue.exchange.set_mode(BTC, mode)
         case ("leverage", symbol, leverage):
@@ -120,8 +143,54 @@ def act(venue: Venue, step: tuple[Any, ...]) -> None:
             assert not [order for order in venue.exchange.open_orders() if order.symbol == symbol]
 
 
+def request_of(step: tuple[Any, ...]) -> SendRequest:
+    _, kind, side, symbol, units, ticks, reduce_only, signal, becomes = step
+    price, more = MID[symbol] + ticks * TICK[symbol], dict[str, Any]()
+    if kind in ("lmt", "post", "ioc", "fok"):
+        more = {"limit_price": price}
+    elif kind == "trailing_stop":
+        more = {"trailing_deviation": D(abs(ticks) + 1), "trailing_unit": "PERCENT", "trigger_signal": signal}
+    elif kind != "mkt":
+        more = {"stop_price": price, "trigger_signal": signal}
+        if becomes == "limit":
+            more["limit_price"] = price + TICK[symbol] * (units - 4)
+        elif becomes == "offset":
+            more |= {"offset_value": D(units - 4), "offset_unit": "PERCENT"}
+    return SendRequest(symbol, kind, side, units * UNIT[symbol], reduce_only=reduce_only, **more)
+
+
+def instruction_of(what: int, order: tuple[Any, ...], which: int, resting: Sequence[OrderRow]) -> dict[str, Any]:
+    """A batch instruction, in the words of the wire: send, or edit or cancel a resting order."""
+    request, known = request_of(order), resting[which % len(resting)].order_id if resting else "nobody"
+    fields = {
+        "orderType": request.order_type, "symbol": request.symbol, "side": request.side, "size": request.size,
+        "limitPrice": request.limit_price, "stopPrice": request.stop_price, "triggerSignal": request.trigger_signal,
+        "reduceOnly": request.reduce_only, "trailingStopMaxDeviation": request.trailing_deviation,
+        "trailingStopDeviationUnit": request.trailing_unit, "limitPriceOffsetValue": request.offset_value,
+        "limitPriceOffsetUnit": request.offset_unit,
+    }  # fmt: skip
+    words = {name: value if isinstance(value, bool) else str(value) for name, value in fields.items() if value is not None}
+    match what:
+        case 0:
+            return {"order": "send", **words}
+        case 1:
+            return {"order": "edit", "order_id": known, "size": words["size"]}
+        case _:
+            return {"order": "cancel", "order_id": known}
+
+
+def is_at_rest(venue: Venue, order: OrderRow) -> bool:
+    """False for what cannot be cancelled now: in maintenance, or held back (then it is cancelled when it is released)."""
+    is_held = order.received_ms + venue.exchange.config.variants.maker_protection_ms > venue.exchange.now_ms
+    return not is_held and venue.exchange.mode(order.symbol) is not MarketMode.MAINTENANCE
+
+
 def check_now(venue: Venue) -> None:
     exchange = venue.exchange
+    held: dict[str, Decimal] = defaultdict(Decimal)
+    for fill in exchange.executions():
+        held[fill.symbol] += fill.size * fill.side.sign
+    assert {row.symbol: row.size if row.is_long else -row.size for row in exchange.positions()} == {s: q for s, q in held.items() if q}
     for symbol in (BTC, DOGE):
         book = exchange.book(symbol)
         assert all(a[0] > b[0] for a, b in zip(book.bids, book.bids[1:], strict=False))
@@ -258,15 +327,17 @@ def a_long_script(seed: int) -> list[tuple[Any, ...]]:
             rng.randint(-12, 12),
             rng.random() < 0.3,
             signal,
+            rng.choice(["market", "limit", "offset"]),
         )
         move = ("move", rng.randint(0, 1), rng.randint(-15, 15), rng.random() < 0.5, rng.randint(1, 2_000))
-        edit = ("edit", rng.randint(0, 20), rng.randint(1, 8), rng.randint(-12, 12))
+        edit = ("edit", rng.randint(0, 20), rng.randint(1, 8), rng.randint(-12, 12), rng.random() < 0.5)
+        batch = ("batch", [(rng.randint(0, 2), send, rng.randint(0, 20)) for _ in range(2)])
         modes = ("mode", rng.choice([MarketMode.ONLINE] * 4 + list(MarketMode)[1:4]))
         leverage = ("leverage", rng.choice([BTC, DOGE]), rng.choice([None, None, 2, 5, 10, 50]))
         settle = ("settle", DOGE)
-        choices = [send, move, edit, ("cancel", rng.randint(0, 20)), modes, leverage, settle, ("deposit", 1_000), ("withdraw", 700)]
-        script.append(rng.choices(choices, [40, 40, 8, 6, 6, 6, 0.3, 3, 1])[0])
-    return script
+        choices = [send, move, edit, ("cancel", rng.randint(0, 20)), modes, leverage, settle, ("deposit", 1_000), ("withdraw", 700), batch]
+        script.append(rng.choices(choices, [40, 40, 8, 6, 6, 6, 0.3, 3, 1, 4])[0])
+    return [*script, ("settle", BTC), ("settle", DOGE)]  # whatever is left ends here
 
 
 @pytest.mark.parametrize("seed", range(12))
