@@ -79,7 +79,7 @@ def run_backtest(plan: BacktestPlan, make_strategy: Callable[[], Strategy], prog
         raise ConfigError(f"--from {plan.start:%Y-%m-%d} must lie before --to {plan.end:%Y-%m-%d}")
     series = load_candles(plan.candles, symbols=plan.symbols)
     replay = Replay(series, to_ms(plan.start), to_ms(plan.end))
-    exchange = SimExchange(replay, ExchangeConfig(deposit_usd=plan.settings.backtest.start_equity_usd))
+    exchange = SimExchange(replay, ExchangeConfig(deposit_usd=plan.settings.backtest.start_equity_usd, keeps_minutes=False))
     with tempfile.TemporaryDirectory(prefix="ts-backtest-") as scratch:
         return run_virtual(lambda loop: _run(loop, plan, replay, exchange, make_strategy(), Path(scratch), progress))
 

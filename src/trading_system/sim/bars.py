@@ -299,6 +299,11 @@ class BarSeries:
             minutes = _joined(minutes, DayStats(self._open, self._high, self._low, self._volume, self._volume * self._close))
         return _joined(closed, minutes) or DayStats(0.0, 0.0, 0.0, 0.0, 0.0)
 
+    def day_volume(self, now_ms: int) -> tuple[float, float]:
+        """Of the last 24 hours: base units, and each quarter's volume at its close."""
+        stats = self.day(now_ms)
+        return stats.volume, stats.quote_volume
+
     def snapshot(self, *, is_raw: bool = False) -> dict[str, Any]:
         """Live quarters and the latest minutes; history comes from the source again, older minutes are let go.
 
@@ -314,9 +319,9 @@ class BarSeries:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Put a snapshot on top of the source's history (a series fresh from the constructor)."""
-        quarters = _unpack(state["quarters"])
+        quarters = unpack_bars(state["quarters"])
         self.quarters.extend(quarters)
-        self.minutes.extend(_unpack(state["minutes"]))
+        self.minutes.extend(unpack_bars(state["minutes"]))
         running = state["running"]
         if running is not None:
             minute = Bar(*running)
@@ -341,7 +346,8 @@ def _joined(first: DayStats | None, then: DayStats | None) -> DayStats | None:
     )
 
 
-def _unpack(text: str) -> list[Bar]:
+def unpack_bars(text: str) -> list[Bar]:
+    """The bars of a packed column block, from its base64 text."""
     values = array("d")
     values.frombytes(b64decode(text))
     flat = iter(values)

@@ -17,7 +17,7 @@ from trading_system.sim.fees import Fees, FeeSchedule
 from trading_system.sim.funding import past_rates, predict_rate
 from trading_system.sim.ledger import Ledger
 from trading_system.sim.liquidation import Liquidator
-from trading_system.sim.listings import book_rows, instrument, quote_row, status_of, trade_rows
+from trading_system.sim.listings import book_rows, instrument, quote_row, status_of, top_row, trade_rows
 from trading_system.sim.maker_protection import MakerProtection
 from trading_system.sim.margin import MarginTerms
 from trading_system.sim.market_state import MarketState
@@ -34,9 +34,11 @@ from trading_system.sim.model import (
     QuoteRow,
     SimFill,
     StatusRow,
+    TopRow,
     TradeRow,
 )
 from trading_system.sim.open_orders import OpenOrders
+from trading_system.sim.quarter_series import QuarterSeries
 from trading_system.sim.source import MarketSpec, PriceSource
 from trading_system.sim.tape import Tape
 from trading_system.sim.venue_calendar import VenueCalendar
@@ -75,6 +77,8 @@ class ExchangeViews:
     def _new_state(self, number: int, spec: MarketSpec) -> MarketState:
         quarters, hours = self._source.history(number, Timeframe.M15), self._source.history(number, Timeframe.H1)
         start = self._source.start_ms
+        if not self.config.keeps_minutes:
+            return MarketState(number, spec, QuarterSeries(quarters, hours, start_ms=start), None, None, start, self.config.variants.mark_average_ms)
         series = BarSeries(quarters, hours, start_ms=start)
         # mark and index history: the traded bars without volume; the premium is far below what a bar shows
         mark, index = (BarSeries(start_ms=start, past=series, minutes_saved=_SIDE_MINUTES_SAVED) for _ in range(2))
@@ -105,6 +109,10 @@ class ExchangeViews:
     def quotes(self) -> tuple[QuoteRow, ...]:
         return tuple(quote_row(market, self.now_ms, self._next_hour) for market in self._states if market.is_listed)
 
+    def top(self, symbol: str) -> TopRow:
+        """The short form of `quote`."""
+        return top_row(self._markets[symbol], self.now_ms)
+
     def quote_version(self, symbol: str) -> int:
         """Grows with every point and every change of our orders on the market."""
         return self._markets[symbol].version
@@ -130,9 +138,12 @@ class ExchangeViews:
         first_ms = self._series(symbol, tick_type).first_ms
         return None if first_ms is None else first_ms // 1000
 
-    def _series(self, symbol: str, tick_type: str) -> BarSeries:
+    def _series(self, symbol: str, tick_type: str) -> BarSeries | QuarterSeries:
         market = self._markets[symbol]
-        return {"trade": market.bars, "mark": market.mark_bars, "spot": market.index_bars}[tick_type]
+        series = {"trade": market.bars, "mark": market.mark_bars, "spot": market.index_bars}[tick_type]
+        if series is None:
+            raise KeyError(f"{tick_type}: this exchange keeps bars of trades only")
+        return series
 
     def funding_history(self, symbol: str) -> tuple[FundingRow, ...]:
         """Hourly rates, oldest first, at most a year. Those from before the market began are made up from its bars."""

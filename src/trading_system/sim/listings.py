@@ -12,7 +12,7 @@ from trading_system.domain.symbols import normalise
 from trading_system.domain.units import Qty, from_ms
 from trading_system.sim.funding import RATE_MAX_HOURLY, predict_rate
 from trading_system.sim.market_state import MarketState
-from trading_system.sim.model import BookRows, MarketMode, OrderRow, OrderState, QuoteRow, StatusRow, TradeRow
+from trading_system.sim.model import BookRows, MarketMode, OrderRow, OrderState, QuoteRow, StatusRow, TopRow, TradeRow
 
 _STATUS = {
     MarketMode.ONLINE: TradingStatus.OPEN,
@@ -76,6 +76,30 @@ def quote_row(market: MarketState, now_ms: int, next_funding_ms: int) -> QuoteRo
         relative_funding_rate_prediction=prediction.relative,
         next_funding_ms=next_funding_ms,
         mode=market.mode,
+    )
+
+
+def top_row(market: MarketState, now_ms: int) -> TopRow:
+    """The same quote as `quote_row` gives, for one who looks at every market all the time."""
+    if market.orders or market.taken:
+        bid, ask = (next((price for price, _ in _side(market, side)), None) for side in (Side.BUY, Side.SELL))
+    else:
+        best = market.touch
+        tick = market.spec.tick
+        bid, ask = best.bid * tick, best.ask * tick
+    mark = market.mark_price()
+    volume, volume_quote = market.bars.day_volume(now_ms)
+    return TopRow(
+        market.spec.symbol,
+        bid,
+        ask,
+        market.last_price(),
+        mark,
+        mark if market.index == market.mark else market.index_price(),
+        Decimal(round(volume_quote * 100)) / 100,
+        _sized(market, volume / 2),
+        market.funding_relative,
+        market.mode,
     )
 
 

@@ -17,6 +17,7 @@ from trading_system.sim.bars import BarSeries
 from trading_system.sim.book import Level, Touch, levels, touch
 from trading_system.sim.margin_schedule import margin_levels
 from trading_system.sim.model import MarketMode, OrderRow, TriggerSignal
+from trading_system.sim.quarter_series import QuarterSeries
 from trading_system.sim.source import MarketSpec, PricePoint
 from trading_system.sim.trailing import follows_at
 
@@ -44,9 +45,9 @@ class MarketState:
         self,
         number: int,
         spec: MarketSpec,
-        bars: BarSeries,
-        mark_bars: BarSeries,
-        index_bars: BarSeries,
+        bars: BarSeries | QuarterSeries,
+        mark_bars: BarSeries | None,
+        index_bars: BarSeries | None,
         start_ms: int,
         mark_average_ms: int = 30_000,
     ) -> None:
@@ -89,14 +90,17 @@ class MarketState:
         """Take the next point of the path. Hot: floats only."""
         at, _, mid, index, volume, _ = point
         elapsed = at - self.at_ms
-        premium = mid / index - 1.0
-        average = self._average_ms
-        self.premium += (premium - self.premium) * (elapsed / average if elapsed < average else 1.0)
-        self.premium_sum += premium * elapsed
+        if mid == index and not self.premium:  # a replay without an index of its own
+            mark = index
+        else:
+            premium = mid / index - 1.0
+            average = self._average_ms
+            self.premium += (premium - self.premium) * (elapsed / average if elapsed < average else 1.0)
+            self.premium_sum += premium * elapsed
+            mark = index * (1.0 + self.premium)
         self.premium_ms += elapsed
         self.at_ms = at
-        self.mid, self.index, self.volume = mid, index, volume
-        self.mark = mark = index * (1.0 + self.premium)
+        self.mid, self.index, self.mark, self.volume = mid, index, mark, volume
         self.last = last = round(mid, self.digits)
         self.version += 1
         self.point_no += 1
@@ -105,8 +109,9 @@ class MarketState:
             self.taken.clear()
             self.touched.clear()
         self.bars.update(at, last, abs(volume))
-        self.mark_bars.update(at, mark, 0.0)
-        self.index_bars.update(at, index, 0.0)
+        if self.mark_bars is not None and self.index_bars is not None:
+            self.mark_bars.update(at, mark, 0.0)
+            self.index_bars.update(at, index, 0.0)
         if volume:
             self.trade_seq += 1
             self.trades.append((self.trade_seq, at, last, volume))
@@ -216,7 +221,7 @@ class MarketState:
             "trade_types": [list(item) for item in self._trade_types.items() if item[0] > self.trade_seq - _TRADES_SAVED],
             "taken": [[side.value, number, str(size)] for (side, number), size in self.taken.items()],
             "touched": sorted(self.touched),
-            "bars": [series.snapshot(is_raw=is_raw) for series in (self.bars, self.mark_bars, self.index_bars)],
+            "bars": [series.snapshot(is_raw=is_raw) for series in self._all_bars()],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -230,8 +235,11 @@ class MarketState:
         self.taken = {(Side(side), number): Decimal(size) for side, number, size in state["taken"]}
         self.touched = set(state["touched"])
         self._touch = None
-        for series, data in zip((self.bars, self.mark_bars, self.index_bars), state["bars"], strict=True):
+        for series, data in zip(self._all_bars(), state["bars"], strict=True):
             series.restore(data)
+
+    def _all_bars(self) -> list[BarSeries | QuarterSeries]:
+        return [series for series in (self.bars, self.mark_bars, self.index_bars) if series is not None]
 
     # --- resting orders ---
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from trading_system.domain.orders import Side
 from trading_system.sim.account_rows import AccountRow as AccountRow
@@ -308,6 +308,21 @@ class TradeRow:
     side: Side
     """The taker's."""
     trade_type: str = "fill"
+
+
+class TopRow(NamedTuple):
+    """The few facts of a ticker that trading needs: no sizes, no extremes of the day, no predictions."""
+
+    symbol: str
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal
+    mark: Decimal
+    index: Decimal
+    volume_quote_24h: Decimal
+    open_interest: Decimal
+    relative_funding_rate: Decimal
+    mode: MarketMode
 
 
 @dataclass(frozen=True, slots=True)

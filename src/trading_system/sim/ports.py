@@ -64,11 +64,11 @@ from trading_system.sim.model import (
     OrderType,
     PositionRow,
     PositionsFeed,
-    QuoteRow,
     SendRequest,
     SimEvent,
     SimFill,
     StatusRow,
+    TopRow,
 )
 from trading_system.sim.open_orders import VANISHED
 from trading_system.sim.read_models import LaggingReads
@@ -130,7 +130,7 @@ class SimVenue:
             version = self._exchange.quote_version(symbol)
             known = self._tickers.get(symbol)
             if known is None or known[0] != version:
-                ticker = _ticker(self._exchange.quote(symbol), now)
+                ticker = _ticker(self._exchange.top(symbol), now)
             elif known[1].at != now:
                 ticker = replace(known[1], at=now)
             else:
@@ -277,7 +277,7 @@ def _send_request(order: OrderRequest) -> SendRequest:
             return SendRequest(symbol, kind, side, size, limit_price=order.limit_price, reduce_only=True, cli_ord_id=client_id)
 
 
-def _ticker(row: QuoteRow, now: datetime) -> Ticker:
+def _ticker(row: TopRow, now: datetime) -> Ticker:
     return Ticker(
         symbol=normalise(row.symbol),
         at=now,
