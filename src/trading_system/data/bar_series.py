@@ -81,6 +81,10 @@ class BarSeries:
         return self._opens[-1] if self._opens else None
 
     @property
+    def newest(self) -> Bar | None:
+        return self[-1] if self._opens else None
+
+    @property
     def oldest_open_ms(self) -> int | None:
         return self._opens[0] if self._opens else None
 

@@ -192,20 +192,31 @@ class CandleManager:
         now_ms = to_ms(self._clock.now())
         loading = sum(not c.is_loaded for c in self._symbols.values()) * len(Timeframe)
         step = _counter(loading, progress)
-        async with asyncio.TaskGroup() as group:
-            for candles in self._symbols.values():
-                if candles.is_loaded and not self._is_due(candles, now_ms):
-                    continue
-                if not self.health.take_turn(candles.symbol, now_ms):
-                    report.skipped.append(candles.symbol)
-                elif candles.is_loaded:
-                    group.create_task(self._refresh_symbol(candles, now_ms, report))
-                else:
-                    group.create_task(self._load_symbol(candles, now_ms, report, step))
+        due = []
+        for candles in self._symbols.values():
+            if candles.is_loaded and not self._is_due(candles, now_ms):
+                continue
+            if self.health.take_turn(candles.symbol, now_ms):
+                due.append(candles)
+            else:
+                report.skipped.append(candles.symbol)
+        if self.parameters.concurrency == 1:
+            for candles in due:
+                await self._read_symbol(candles, now_ms, report, step)
+        else:
+            async with asyncio.TaskGroup() as group:
+                for candles in due:
+                    group.create_task(self._read_symbol(candles, now_ms, report, step))
         if self._health_file is not None:
             failure = await asyncio.to_thread(self._health_file.save, self.health)
             report.store_failure = report.store_failure or failure
         return report.build()
+
+    async def _read_symbol(self, candles: SymbolCandles, now_ms: int, report: ReportBuilder, step: Callable[[], None]) -> None:
+        if candles.is_loaded:
+            await self._refresh_symbol(candles, now_ms, report)
+        else:
+            await self._load_symbol(candles, now_ms, report, step)
 
     def _is_due(self, candles: SymbolCandles, now_ms: int) -> bool:
         return self.health.state(candles.symbol) is not HealthState.HEALTHY or candles.is_due(now_ms)
@@ -236,7 +247,10 @@ class CandleManager:
         """15m first; what it could not make of the longer frames is fetched."""
         is_probe = self.health.state(candles.symbol) is not HealthState.HEALTHY
         is_read = True
+        closed_by_ms = now_ms - self.parameters.close_grace_ms
         for lane in candles.lanes:
+            if not is_probe and lane.series.is_complete(closed_by_ms):
+                continue
             wanted = candles.plan(lane, now_ms)
             newest = lane.series.newest_open_ms
             if wanted is None and is_probe and newest is not None and lane.timeframe is Timeframe.M15:

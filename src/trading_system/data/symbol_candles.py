@@ -50,7 +50,10 @@ class SymbolCandles:
         """True when some series has something to ask for."""
         if now_ms < self._quiet_until_ms:
             return False
-        return any(self.plan(lane, now_ms) is not None for lane in self.lanes)
+        for lane in self.lanes:
+            if self.plan(lane, now_ms) is not None:
+                return True
+        return False
 
     def plan(self, lane: Lane, now_ms: int) -> FetchRange | None:
         """What to ask for now in one series."""
@@ -63,8 +66,11 @@ class SymbolCandles:
     def note_checked(self, now_ms: int) -> None:
         """After a refresh: when every expected bar is there, nothing can be due before the next 15m boundary."""
         closed_by = now_ms - self._parameters.close_grace_ms
-        is_complete = all(lane.series.is_complete(closed_by) for lane in self.lanes)
-        self._quiet_until_ms = now_ms - closed_by % _STEP_MS + _STEP_MS if is_complete else now_ms
+        self._quiet_until_ms = now_ms
+        for lane in self.lanes:
+            if not lane.series.is_complete(closed_by):
+                return
+        self._quiet_until_ms = now_ms - closed_by % _STEP_MS + _STEP_MS
 
     def hydrate(self, timeframe: Timeframe, bars: Iterable[Bar], now_ms: int) -> int:
         """Take stored bars; return how many. They are history: nothing is new, nothing is saved again."""
@@ -83,7 +89,10 @@ class SymbolCandles:
         result = Merged()
         series = self.series[timeframe]
         step = series.step_ms
+        newest = series.newest
         for bar in bars:
+            if bar == newest:
+                continue  # the newest bar read once more: by far the most frequent case
             fault = _fault_of(bar, wanted, step)
             if fault is not None:
                 result.reject(self.symbol, timeframe, fault, bar.open_ms)
@@ -98,7 +107,7 @@ class SymbolCandles:
         newest_before = series.newest_open_ms
         before = series.find(bar.open_ms) if newest_before is not None and bar.open_ms <= newest_before else None
         if before == bar:
-            return  # the newest bar read once more: by far the most frequent case
+            return
         merge = series.merge(bar)
         if merge is Merge.DUPLICATE or merge is Merge.TOO_OLD:
             return

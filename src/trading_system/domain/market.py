@@ -115,9 +115,14 @@ class Ticker:
     status: TradingStatus = TradingStatus.OPEN
 
     @property
+    def has_spread(self) -> bool:
+        """False when a side is missing or the book is crossed."""
+        return self.bid is not None and self.ask is not None and 0 < self.bid <= self.ask
+
+    @property
     def spread(self) -> Decimal | None:
         """Full spread as a fraction of mid, or None when a side is missing or the book is crossed."""
-        if self.bid is None or self.ask is None or self.bid <= 0 or self.ask < self.bid:
+        if self.bid is None or self.ask is None or not self.has_spread:
             return None
         return (self.ask - self.bid) * 2 / (self.ask + self.bid)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from trading_system.domain.orders import Direction
 from trading_system.domain.symbols import Symbol
@@ -24,9 +24,11 @@ class GateState(Enum):
     NOT_REACHED = "not_reached"
 
 
-@dataclass(frozen=True, slots=True)
-class GateResult:
-    """One rung. `required` is written for people ("r in 0.618..0.786"); `distance` is how far from passing, in the unit of `actual`."""
+class GateResult(NamedTuple):
+    """One rung. `required` is written for people ("r in 0.618..0.786"); `distance` is how far from passing, in the unit of `actual`.
+
+    A NamedTuple, not a dataclass: every judgement makes several.
+    """
 
     name: str
     state: GateState
@@ -36,8 +38,7 @@ class GateResult:
     reason_code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(NamedTuple):
     """Every gate in order. Pure facts at `at_ms` (close of the bar that was judged)."""
 
     symbol: Symbol

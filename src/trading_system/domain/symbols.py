@@ -7,6 +7,7 @@ The trap it avoids: two spellings of one market look like two positions, and a w
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NewType
 
 Symbol = NewType("Symbol", str)
@@ -22,6 +23,7 @@ FIAT_AND_STABLE: Final = frozenset(
 """Bases that are never opened; a position in one may still be reduced."""
 
 
+@lru_cache(maxsize=8192)
 def normalise(text: str) -> Symbol:
     """Return the canonical symbol of any spelling: base, spot pair, unified, venue; ValueError if it is none.
 
@@ -40,6 +42,7 @@ def base_of(symbol: Symbol) -> str:
     return symbol.partition("/")[0]
 
 
+@lru_cache(maxsize=8192)
 def to_venue(symbol: Symbol) -> str:
     """Kraken Futures linear perpetual name: `PF_XBTUSD` of `BTC/USD`."""
     base = base_of(symbol)

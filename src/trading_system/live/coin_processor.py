@@ -37,14 +37,33 @@ class FeeBps:
     exit: float
 
 
-@dataclass(frozen=True, slots=True)
 class Costs:
-    """What a trade on one market costs now (the strategy's StrategyCosts)."""
+    """What a trade on one market costs now (the strategy's StrategyCosts), worked out when it is asked for: most judgements end before."""
 
-    spread_bps: float
-    entry_fee_bps: float
-    exit_fee_bps: float
-    funding_bps_per_hour: float
+    __slots__ = ("_fees", "_ticker")
+
+    def __init__(self, ticker: Ticker, fees: FeeBps) -> None:
+        self._ticker = ticker
+        self._fees = fees
+
+    @property
+    def spread_bps(self) -> float:
+        spread = self._ticker.spread_bps
+        assert spread is not None  # see `costs_of`
+        return float(spread)
+
+    @property
+    def entry_fee_bps(self) -> float:
+        return self._fees.entry
+
+    @property
+    def exit_fee_bps(self) -> float:
+        return self._fees.exit
+
+    @property
+    def funding_bps_per_hour(self) -> float:
+        rate = self._ticker.funding_rate_hourly
+        return 0.0 if rate is None else float(rate / BPS)
 
 
 class DecisionBook:
@@ -161,8 +180,4 @@ def judge_markets(host: ScanHost) -> ScanReport:
 
 def costs_of(ticker: Ticker, fees: FeeBps) -> Costs | None:
     """Cost terms from a quote; None when it has no spread."""
-    spread = ticker.spread_bps
-    if spread is None:
-        return None
-    funding = 0.0 if ticker.funding_rate_hourly is None else float(ticker.funding_rate_hourly / BPS)
-    return Costs(float(spread), fees.entry, fees.exit, funding)
+    return Costs(ticker, fees) if ticker.has_spread else None
