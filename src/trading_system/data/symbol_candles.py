@@ -50,10 +50,7 @@ class SymbolCandles:
         """True when some series has something to ask for."""
         if now_ms < self._quiet_until_ms:
             return False
-        for lane in self.lanes:
-            if self.plan(lane, now_ms) is not None:
-                return True
-        return False
+        return any(self.plan(lane, now_ms) is not None for lane in self.lanes)
 
     def plan(self, lane: Lane, now_ms: int) -> FetchRange | None:
         """What to ask for now in one series."""

@@ -34,11 +34,15 @@ class VenueHealth:
 
     def errors_last_minute(self) -> int:
         since = self._clock.monotonic() - 60
-        return sum(at >= since for at in self._errors)
+        while self._errors and self._errors[0] < since:
+            self._errors.popleft()
+        return len(self._errors)
 
     def worst_latency_s(self) -> Decimal:
         since = self._clock.monotonic() - 60
-        return Decimal(repr(max((seconds for at, seconds in self._latency if at >= since), default=0.0)))
+        while self._latency and self._latency[0][0] < since:
+            self._latency.popleft()
+        return Decimal(repr(max((seconds for _, seconds in self._latency), default=0.0)))
 
 
 class HealthHost(Protocol):

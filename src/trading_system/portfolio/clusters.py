@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import mul
 
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
@@ -56,14 +57,14 @@ def log_returns(bars: Sequence[Bar], newest: int) -> dict[int, float]:
 
 def correlation(first: Mapping[int, float], second: Mapping[int, float]) -> tuple[float, int]:
     """Pearson correlation over the shared times, and their number; 0.0 where one side never moves."""
-    shared = sorted(first.keys() & second.keys())
+    shared = list(first) if first.keys() == second.keys() else sorted(first.keys() & second.keys())
     n = len(shared)
     if n < 2:
         return 0.0, n
     xs, ys = [first[t] for t in shared], [second[t] for t in shared]
     mean_x, mean_y = math.fsum(xs) / n, math.fsum(ys) / n
-    cov = math.fsum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
-    var_x, var_y = math.fsum((x - mean_x) ** 2 for x in xs), math.fsum((y - mean_y) ** 2 for y in ys)
+    dx, dy = [x - mean_x for x in xs], [y - mean_y for y in ys]
+    cov, var_x, var_y = math.fsum(map(mul, dx, dy)), math.fsum(map(mul, dx, dx)), math.fsum(map(mul, dy, dy))
     return (cov / math.sqrt(var_x * var_y), n) if var_x > 0 and var_y > 0 else (0.0, n)
 
 

@@ -68,7 +68,7 @@ class BarColumns:
     def __iter__(self) -> Iterator[Bar]:
         return map(Bar, self.open_ms, self.open, self.high, self.low, self.close, self.volume)
 
-    def append(self, bar: Bar) -> None:
+    def append(self, bar: tuple[int, float, float, float, float, float]) -> None:
         open_ms, o, h, low, c, v = bar
         self.open.append(o)
         self.high.append(h)
@@ -93,8 +93,13 @@ class BarColumns:
 
     def between(self, from_ms: int, to_ms: int) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms]."""
-        low, high = bisect_left(self.open_ms, from_ms), bisect_right(self.open_ms, to_ms)
-        return list(map(Bar, self.open_ms[low:high], *(column[low:high] for column in self._floats())))
+        opens = self.open_ms
+        low, high = bisect_left(opens, from_ms), bisect_right(opens, to_ms)
+        if high - low > 3:
+            return list(map(Bar, opens[low:high], *(column[low:high] for column in self._floats())))
+        # a few bars at the end: the usual question, without a slice of every column
+        columns = self.open, self.high, self.low, self.close, self.volume
+        return [Bar(opens[at], *[column[at] for column in columns]) for at in range(low, high)]
 
     def slice(self, from_ms: int, to_ms: int) -> BarColumns:
         """The bars whose open time is in [from_ms, to_ms], as columns."""

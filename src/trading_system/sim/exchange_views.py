@@ -78,7 +78,9 @@ class ExchangeViews:
         quarters, hours = self._source.history(number, Timeframe.M15), self._source.history(number, Timeframe.H1)
         start = self._source.start_ms
         if not self.config.keeps_minutes:
-            return MarketState(number, spec, QuarterSeries(quarters, hours, start_ms=start), None, None, start, self.config.variants.mark_average_ms)
+            return MarketState(
+                number, spec, QuarterSeries(quarters, hours, start_ms=start), None, None, start, self.config.variants.mark_average_ms
+            )
         series = BarSeries(quarters, hours, start_ms=start)
         # mark and index history: the traded bars without volume; the premium is far below what a bar shows
         mark, index = (BarSeries(start_ms=start, past=series, minutes_saved=_SIDE_MINUTES_SAVED) for _ in range(2))

@@ -91,7 +91,7 @@ class MarketState:
         at, _, mid, index, volume, _ = point
         elapsed = at - self.at_ms
         if mid == index and not self.premium:  # a replay without an index of its own
-            mark = index
+            mark = mid
         else:
             premium = mid / index - 1.0
             average = self._average_ms

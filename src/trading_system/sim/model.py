@@ -318,7 +318,7 @@ class TopRow(NamedTuple):
     ask: Decimal | None
     last: Decimal
     mark: Decimal
-    index: Decimal
+    index_price: Decimal
     volume_quote_24h: Decimal
     open_interest: Decimal
     relative_funding_rate: Decimal

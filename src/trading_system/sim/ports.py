@@ -285,7 +285,7 @@ def _ticker(row: TopRow, now: datetime) -> Ticker:
         ask=_price(row.ask),
         last=Price(row.last),
         mark=Price(row.mark),
-        index=Price(row.index),
+        index=Price(row.index_price),
         volume_quote_24h=row.volume_quote_24h,
         open_interest=row.open_interest,
         funding_rate_hourly=row.relative_funding_rate,

@@ -47,7 +47,7 @@ class QuarterSeries:
         self.start_ms = start_ms
         self._open_ms = self._end_ms = 0
         self._open = self._high = self._low = self._close = self._volume = 0.0
-        self._hour: Bar | None = None  # the closed quarters of the running hour, merged
+        self._hour: tuple[int, float, float, float, float, float] | None = None  # the closed quarters of the running hour, merged
         self._volumes = array("d", [0.0])
         self._bought = array("d", [0.0])
         self._add_up(0)
@@ -80,29 +80,26 @@ class QuarterSeries:
         self._volume = volume
 
     def _close_quarter(self, at_ms: int) -> None:
-        bar = self._running()
-        self._append(bar)
-        hour_ms = bar.open_ms - bar.open_ms % HOUR_MS
+        open_ms, high, low, close, volume = self._open_ms, self._high, self._low, self._close, self._volume
+        quarters = self.quarters
+        before = len(quarters)
+        quarters.append((open_ms, self._open, high, low, close, volume))
+        self._volumes.append(self._volumes[-1] + volume)
+        self._bought.append(self._bought[-1] + volume * close)
+        if len(quarters) <= before:  # the oldest were let go
+            surplus = before + 1 - len(quarters)
+            del self._volumes[:surplus], self._bought[:surplus]
+        hour_ms = open_ms - open_ms % HOUR_MS
         so_far = self._hour
         if so_far is None:
-            merged = bar._replace(open_ms=hour_ms)
+            merged = (hour_ms, self._open, high, low, close, volume)
         else:
-            _, o, high, low, _, volume = so_far
-            merged = Bar(hour_ms, o, max(high, bar.high), min(low, bar.low), bar.close, volume + bar.volume)
+            _, o, highest, lowest, _, sum_so_far = so_far
+            merged = (hour_ms, o, max(highest, high), min(lowest, low), close, sum_so_far + volume)
         self._hour = merged
         if at_ms >= hour_ms + HOUR_MS:
             self.hours.append(merged)
             self._hour = None
-
-    def _append(self, bar: Bar) -> None:
-        quarters = self.quarters
-        before = len(quarters)
-        quarters.append(bar)
-        self._volumes.append(self._volumes[-1] + bar.volume)
-        self._bought.append(self._bought[-1] + bar.volume * bar.close)
-        if len(quarters) <= before:  # the oldest were let go
-            surplus = before + 1 - len(quarters)
-            del self._volumes[:surplus], self._bought[:surplus]
 
     def _running(self) -> Bar:
         return Bar(self._open_ms, self._open, self._high, self._low, self._close, self._volume)
@@ -116,7 +113,7 @@ class QuarterSeries:
         since = from_ms - (from_ms - shift) % length
         if length == QUARTER_MS:
             bars = self.quarters.between(since, to_ms)
-            if self._end_ms and since <= self._open_ms <= to_ms:
+            if since <= self._open_ms <= to_ms and self._end_ms:
                 bars.append(self._running())
         else:
             bars = aggregate(self._parts(length, since, to_ms + length - 1), length)

@@ -142,7 +142,7 @@ class EndsItsLadderEarly(Honest):
     def decide(self, symbol: Symbol, at_ms: int, costs: StrategyCosts) -> Decision:
         answer = super().decide(symbol, at_ms, costs)
         reached = tuple(gate for gate in answer.ladder.gates if gate.state is not GateState.NOT_REACHED)
-        return replace(answer, ladder=replace(answer.ladder, gates=reached))
+        return replace(answer, ladder=answer.ladder._replace(gates=reached))
 
 
 class InventsACode(Honest):
