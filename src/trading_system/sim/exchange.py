@@ -179,6 +179,22 @@ class SimExchange(ExchangeViews):
             self._commit("vanish", {"order_id": order_id}, accepted=True)
         return order is not None
 
+    def unwind(self, symbol: str, share: Decimal) -> bool:
+        """A fault: the venue takes `share` (0 to 1] of a position away at mark, without fee. False when there is none."""
+        is_done = self._liquidator.unwind(self.now_ms, self._markets[symbol], share)
+        self._ledger.refresh_guard()
+        self._commit("unwind", {"symbol": symbol, "share": str(share)}, accepted=is_done)
+        return is_done
+
+    def charge_funding(self, symbol: str, amount: Decimal) -> bool:
+        """A fault: funding of `amount` USD (> 0) is charged on a position out of its turn. False when there is none."""
+        is_done = bool(self._ledger.size_of(symbol)) and amount > 0
+        if is_done:
+            self._ledger.charge_funding(self.now_ms, self._markets[symbol], amount)
+            self._enforce_margin()
+        self._commit("charge_funding", {"symbol": symbol, "amount": str(amount)}, accepted=is_done)
+        return is_done
+
     def cancel_all(self, symbol: str | None = None) -> CancelAllResult:
         """Every open order (of one market), triggers included."""
         result = self._desk.cancel_all(self.now_ms, symbol)
@@ -289,6 +305,10 @@ class SimExchange(ExchangeViews):
                     self.cancel(from_json(CancelRequest, args))
                 case "vanish":
                     self.vanish(args["order_id"])
+                case "unwind":
+                    self.unwind(args["symbol"], Decimal(args["share"]))
+                case "charge_funding":
+                    self.charge_funding(args["symbol"], Decimal(args["amount"]))
                 case "cancel_all":
                     self.cancel_all(args["symbol"])
                 case "cancel_all_after":

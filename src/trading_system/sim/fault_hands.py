@@ -8,9 +8,11 @@ from typing import Final
 from trading_system.domain.units import floor_to_step
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.fault_plan import FaultKind, Moment
-from trading_system.sim.model import CancelRequest, MarketMode, OrderRow, OrderType, SendRequest
+from trading_system.sim.model import CancelRequest, MarketMode, OrderRow, OrderType, PositionRow, SendRequest
 from trading_system.sim.rng import seeded
 
+VENUE_ACTS: Final = frozenset({FaultKind.STOP_VANISHES, FaultKind.ORDER_VANISHES, FaultKind.FORCED_CLOSE, FaultKind.FUNDING_DEBIT})
+"""What the venue does by itself; the other acts are the owner's."""
 MODES: Final = (MarketMode.POST_ONLY, MarketMode.CANCEL_ONLY, MarketMode.SUSPENDED)
 
 
@@ -41,8 +43,30 @@ def perform(exchange: SimExchange, moment: Moment) -> bool:
             share = Decimal("0.02") if moment.draw < 0.5 else Decimal("-0.01")
             exchange.deposit((exchange.account().balance * share).quantize(Decimal("0.01")))
             return True
+        case FaultKind.ORDER_VANISHES:
+            orders = exchange.open_orders()
+            return bool(orders) and exchange.vanish(orders[int(moment.draw * len(orders))].order_id)
+        case FaultKind.FORCED_CLOSE | FaultKind.FUNDING_DEBIT:
+            return _take(exchange, moment)
         case _:
             raise ValueError(f"{moment.kind.value} is not an act")
+
+
+def _take(exchange: SimExchange, moment: Moment) -> bool:
+    """The venue takes a part (the whole, in half of the cases) of a position away, or charges up to 3.2 % of the balance on it."""
+    held = _pick_position(exchange, moment.draw)
+    if held is None:
+        return False
+    if moment.kind is FaultKind.FORCED_CLOSE:
+        return exchange.unwind(held.symbol, Decimal(1) if moment.draw < 0.5 else Decimal("0.4"))
+    share = Decimal(str(round(0.002 + 0.03 * moment.draw, 4)))
+    return exchange.charge_funding(held.symbol, (exchange.account().balance * share).quantize(Decimal("0.01")))
+
+
+def _pick_position(exchange: SimExchange, draw: float) -> PositionRow | None:
+    positions = exchange.positions()
+    # the first digits of the draw decide other particulars
+    return positions[int(draw * 1000 % 1 * len(positions))] if positions else None
 
 
 def _pick_stop(exchange: SimExchange, draw: float) -> OrderRow | None:

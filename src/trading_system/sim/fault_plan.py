@@ -60,6 +60,12 @@ class FaultKind(Enum):
     HUMAN_ORDER = "human_order"
     HUMAN_STOP_CANCEL = "human_stop_cancel"
     MONEY_MOVES = "money_moves"
+    ORDER_VANISHES = "order_vanishes"
+    """An order of any kind is gone without a word: no event, and no history heard of its end."""
+    FORCED_CLOSE = "forced_close"
+    """The venue takes a part or the whole of a position away (unwinding)."""
+    FUNDING_DEBIT = "funding_debit"
+    """Funding of up to a few per cent of the balance is charged on a position."""
 
     @property
     def is_window(self) -> bool:
@@ -81,7 +87,16 @@ _WINDOWS: Final = frozenset(
     }
 )
 _MOMENTS: Final = frozenset(
-    {FaultKind.STOP_VANISHES, FaultKind.HUMAN_CLOSE, FaultKind.HUMAN_ORDER, FaultKind.HUMAN_STOP_CANCEL, FaultKind.MONEY_MOVES}
+    {
+        FaultKind.STOP_VANISHES,
+        FaultKind.HUMAN_CLOSE,
+        FaultKind.HUMAN_ORDER,
+        FaultKind.HUMAN_STOP_CANCEL,
+        FaultKind.MONEY_MOVES,
+        FaultKind.ORDER_VANISHES,
+        FaultKind.FORCED_CLOSE,
+        FaultKind.FUNDING_DEBIT,
+    }
 )
 
 READS: Final = ("orders", "positions", "fills", "snapshot", "status", "flows", "tickers", "candles", "book", "instruments")
@@ -119,6 +134,9 @@ _RATE_MAX: Final[Mapping[FaultKind, float]] = MappingProxyType(
         FaultKind.HUMAN_ORDER: 2.0,
         FaultKind.HUMAN_STOP_CANCEL: 3.0,
         FaultKind.MONEY_MOVES: 0.5,
+        FaultKind.ORDER_VANISHES: 3.0,
+        FaultKind.FORCED_CLOSE: 1.0,
+        FaultKind.FUNDING_DEBIT: 0.5,
     }
 )
 _SHARE_ON: Final = 0.4

@@ -39,7 +39,7 @@ from trading_system.domain.symbols import Symbol, to_venue
 from trading_system.domain.units import to_ms
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.fault_data import distort_bars, distort_quote
-from trading_system.sim.fault_hands import mode_of, perform
+from trading_system.sim.fault_hands import VENUE_ACTS, mode_of, perform
 from trading_system.sim.fault_plan import LAGGING, FaultKind, FaultPlan, Window, draw_moments, draw_windows
 from trading_system.sim.fault_reads import PastValues
 from trading_system.sim.fault_wire import Act, Wire
@@ -122,7 +122,7 @@ class FaultyVenue:
         await self._wire.deliver_due()
         while self._moments and self._moments[0].at_s <= now_s:
             moment = self._moments.pop(0)
-            who = "venue" if moment.kind is FaultKind.STOP_VANISHES else "human"
+            who = "venue" if moment.kind in VENUE_ACTS else "human"
             with self._acting(who):
                 if perform(self._exchange, moment):
                     self.counts[moment.kind.value] += 1

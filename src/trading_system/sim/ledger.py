@@ -143,13 +143,22 @@ class Ledger:
             return
         amount = funding_due(position.size, market.funding_absolute, at_ms - position.funding_from_ms)
         self.positions[position.symbol] = Position(position.symbol, position.size, position.cost, position.changed_ms, at_ms)
-        if not amount:
-            return
-        old, self.balance = self.balance, self.balance + amount
-        if position.symbol in self.purses:
-            self.purses[position.symbol] += amount
+        if amount:
+            self._realise_funding(at_ms, market, amount)
+
+    def charge_funding(self, at_ms: int, market: MarketState, amount: Decimal) -> None:
+        """Realise what accrued and `amount` (USD, positive = paid) beside it."""
+        self.settle_funding(at_ms, market)
+        self._realise_funding(at_ms, market, -amount)
+        self.refresh_guard()
+
+    def _realise_funding(self, at_ms: int, market: MarketState, amount: Decimal) -> None:
+        symbol, old = market.spec.symbol, self.balance
+        self.balance += amount
+        if symbol in self.purses:
+            self.purses[symbol] += amount
         self._write(
-            at_ms, "funding rate change", self._tape.new_id(), "usd", position.symbol, old, self.balance,
+            at_ms, "funding rate change", self._tape.new_id(), "usd", symbol, old, self.balance,
             mark_price=market.mark_price(), funding_rate=market.funding_relative, realized_funding=amount,
         )  # fmt: skip
         self._tape.outbox.append(BalancesFeed(at_ms))

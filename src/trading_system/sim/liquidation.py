@@ -104,6 +104,17 @@ class Liquidator:
         self._hand_over(at_ms, market, OrderType.UNWIND, "unwindBankrupt", rest - assigned)
         self._after_close(at_ms, market)
 
+    def unwind(self, at_ms: int, market: MarketState, share: Decimal) -> bool:
+        """Take `share` of a position to counterparties, whatever its margin (a counterparty of it was ruined). False without one."""
+        whole = abs(self._ledger.size_of(market.spec.symbol))
+        if not whole:
+            return False
+        self._ledger.settle_funding(at_ms, market)
+        size = floor_to_step(whole * share, market.spec.size_step) or whole
+        self._hand_over(at_ms, market, OrderType.UNWIND, "unwindBankrupt", size)
+        self._after_close(at_ms, market)
+        return True
+
     def _hand_over(self, at_ms: int, market: MarketState, kind: OrderType, fill_type: str, size: Decimal) -> None:
         """Without fee, at mark while the account can bear it."""
         if size:

@@ -33,13 +33,21 @@ class ModeChecker(Checker):
         self._halted_ms: int | None = None
         self._was_margin = False
         self._acknowledged = False
+        self._must_halt = False
         self._recoveries: list[int] = []
 
     def acknowledge(self) -> None:
         """A human said go on: the next loosening is allowed."""
         self._acknowledged = True
 
+    def must_halt(self) -> None:
+        """The latch files were spoilt while nothing ran: what starts next is halted."""
+        self._must_halt = True
+
     def see(self, now: ModeSeen) -> Iterable[Violation]:
+        if self._must_halt and not now.mode.is_halted:
+            yield Violation("P19", now.at_ms, "", f"the halt state is unreadable, and the mode is {now.mode.value}")
+        self._must_halt = False
         before, self._last = self._last, now
         if before is not None and before.mode.is_halted and now.mode.severity < before.mode.severity:
             yield from self._judge_loosening(before, now)

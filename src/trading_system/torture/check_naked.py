@@ -43,7 +43,10 @@ class _Episode:
 
 
 class NakedChecker(Checker):
-    """Integrates naked time per market. `worst_s`, `samples_s`: counted seconds of the episodes that ended."""
+    """Integrates naked time per market. `worst_s`, `samples_s`: counted seconds of the episodes that ended.
+
+    Those of a start, which have a limit of their own, are in `worst_start_s` alone.
+    """
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class NakedChecker(Checker):
         self._started_ms = 0
         self.samples_s: list[float] = []
         self.worst_s = 0.0
+        self.worst_start_s = 0.0
 
     def on_venue(self, record: VenueRecord) -> Iterable[Violation]:
         match record:
@@ -168,9 +172,15 @@ class NakedChecker(Checker):
 
     def _end(self, episode: _Episode) -> None:
         counted_s = episode.counted_ms / 1000
+        if episode.at_start:
+            self.worst_start_s = max(self.worst_start_s, counted_s)
+            return
         self.samples_s.append(counted_s)
-        if not episode.at_start:
-            self.worst_s = max(self.worst_s, counted_s)
+        self.worst_s = max(self.worst_s, counted_s)
+
+    def uncovered_s(self) -> dict[str, float]:
+        """By market: for how long a position that is naked now could have been covered."""
+        return {symbol: episode.counted_ms / 1000 for symbol, episode in self._episodes.items()}
 
     def at_end(self, at_ms: int) -> Iterable[Violation]:
         """L1: every position is covered once the faults have been gone for long enough."""

@@ -24,7 +24,9 @@ class Checkers:
         size_steps: Mapping[str, Decimal],
         liquidation_of: Callable[[str], Decimal | None],
         limits: NakedLimits | None = None,
+        more: tuple[Checker, ...] = (),
     ) -> None:
+        """more: checkers that need to know more than the log and the journal (limits, equity)."""
         self.naked = NakedChecker(log, openness, size_steps, limits or NakedLimits(), liquidation_of)
         self.entries = EntryChecker()
         self.seat_belt = SeatBeltChecker()
@@ -32,7 +34,7 @@ class Checkers:
         self.modes = ModeChecker()
         self.trace = Trace()
         self._all: tuple[Checker, ...] = (
-            self.trace, self.naked, self.entries, self.seat_belt, EvidenceChecker(), ExitChecker(), self.fills, self.modes,
+            self.trace, self.naked, self.entries, self.seat_belt, EvidenceChecker(), ExitChecker(), self.fills, self.modes, *more,
         )  # fmt: skip
         self.violations: list[Violation] = []
 

@@ -131,7 +131,7 @@ class Stage:
             control=InProcessControl(),
             spawn=supervisor.detach,
             recorder=NoHistory(),
-            alerts=CountingAlerts(),
+            alerts=CountingAlerts(lambda text: None),
         )
         live = assemble(self._settings, ports, journal, OneSignal(), self._scratch)
         self.checkers.on_process(self.exchange.now_ms, is_up=True)

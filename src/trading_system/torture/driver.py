@@ -18,13 +18,16 @@ from trading_system.execution.journal import Journal
 from trading_system.execution.journal_memory import DiskModel
 from trading_system.live.live_trading import LiveTrading
 from trading_system.live.venue_control import InProcessControl
-from trading_system.safety.invariant_monitor import KILL_FILE
+from trading_system.safety.invariant_monitor import HALT_STATE_FILE, KILL_FILE
 from trading_system.safety.invariants import Verdict
 from trading_system.sim.exchange import ExchangeConfig
 from trading_system.sim.faults import FaultyVenue
 from trading_system.sim.market_generator import GeneratedMarket
-from trading_system.torture.case import DRAIN_S, START_MS, Case, busy_settings, coins
+from trading_system.torture.case import DRAIN_S, START_MS, Case, busy_settings, cap_limits, coins
 from trading_system.torture.check_books import check_fold
+from trading_system.torture.check_caps import CapChecker
+from trading_system.torture.check_fates import FateChecker
+from trading_system.torture.check_losses import LossChecker
 from trading_system.torture.check_modes import ModeSeen
 from trading_system.torture.checker import Journaled, Violation
 from trading_system.torture.checkers import Checkers
@@ -45,6 +48,9 @@ _MARKETS: Final = 3
 _KILL_FILE_S: Final = 120.0
 _RESUME_AFTER_S: Final = 300.0
 _UNEXPECTED_MAX: Final = 20
+_STOP_S_MAX: Final = 60.0
+_TICK_S_MAX: Final = 180.0
+"""What the service manager's watchdog waits for."""
 
 
 def run_case(case: Case, cache_dir: Path | None = None) -> SeedResult:
@@ -56,12 +62,16 @@ def run_case(case: Case, cache_dir: Path | None = None) -> SeedResult:
 class Life:
     """One process of the daemon."""
 
-    def __init__(self, mortal: Mortal, live: LiveTrading, journal: Journal, disk: MortalDisk, task: asyncio.Task[None]) -> None:
+    def __init__(self, mortal: Mortal, daemon: Daemon, journal: Journal, disk: MortalDisk, task: asyncio.Task[None]) -> None:
         self.mortal = mortal
-        self.live = live
+        self.daemon = daemon
+        self.live: LiveTrading = daemon.live
         self.journal = journal
         self.disk = disk
         self.task = task
+        self.asked_s: float | None = None
+        """Since when it has been asked to stop."""
+        self.is_stalled = False
 
 
 class Run:
@@ -71,13 +81,18 @@ class Run:
         self._loop = loop
         self._case = case
         self._scratch = scratch
-        self._settings = busy_settings()
+        cap = case.positions_max
+        self._settings = busy_settings({"auction": {"positions_max": cap, "cluster_positions_max": min(cap, 4)}})
         self.clock: Clock = LoopClock(loop, from_ms(START_MS))
         market = GeneratedMarket(case.seed % _MARKETS, START_MS, cache_dir=cache_dir, coins=coins())
         self.exchange = WatchedExchange(market, ExchangeConfig(id_seed=case.seed), self._on_venue)
         self.venue = FaultyVenue(self.exchange, case.faults, self.clock, act_as=self._act_as)
         steps = {symbol: self.exchange.spec(symbol).size_step for symbol in self.exchange.symbols()}
-        self.checkers = Checkers(self.exchange.watch, self.venue, steps, self._liquidation_of)
+        self.fates = FateChecker(self.venue)
+        self.losses = LossChecker(self._equity, self._settings.risk.daily_loss_limit)
+        caps = CapChecker(self.exchange.watch, cap_limits(self._settings), lambda symbol: self.exchange.quote(symbol).mark, self._equity)
+        more = (self.fates, self.losses, caps)
+        self.checkers = Checkers(self.exchange.watch, self.venue, steps, self._liquidation_of, more=more)
         self._content = DiskModel()
         self._told_seq = 0
         self._deaths = list(case.deaths)
@@ -88,7 +103,7 @@ class Run:
         self._halted_s: float | None = None
         self._unexpected = 0
         self.log = CountingLog(self._on_unexpected)
-        self.alerts = CountingAlerts()
+        self.alerts = CountingAlerts(self.fates.on_alert)
         self.life: Life | None = None
 
     # --- what the checkers hear -------------------------------------------------------------------------------------
@@ -112,6 +127,9 @@ class Run:
         self._unexpected += 1
         if self._unexpected <= _UNEXPECTED_MAX:
             self.checkers.note((Violation("P17", self.exchange.now_ms, "", f"{event}: {type(error).__name__}: {error}"),))
+
+    def _equity(self) -> Decimal:
+        return self.exchange.account().portfolio_value
 
     def _liquidation_of(self, symbol: str) -> Decimal | None:
         return next((row.liquidation_price for row in self.exchange.positions() if row.symbol == symbol), None)
@@ -143,7 +161,7 @@ class Run:
         daemon = Daemon(live, supervisor, lambda text: None, live_rules(self._settings))
         task = self._loop.create_task(daemon.run(RunPlan()), name="daemon")
         self.checkers.on_process(self.exchange.now_ms, is_up=True)
-        return Life(mortal, live, journal, disk, task)
+        return Life(mortal, daemon, journal, disk, task)
 
     async def _bury(self, life: Life) -> None:
         """Sweep the dead process away: none of its tasks runs on, nothing it had in memory counts."""
@@ -154,6 +172,22 @@ class Run:
         self.life = None
         self._died += 1
 
+    async def _follow(self, life: Life) -> None:
+        """The end of a life that ended as the case wanted it, the time until the next start, and that start."""
+        death = self._deaths.pop(0)
+        if death.kind is DeathKind.ASKED and life.mortal.is_alive:
+            now_ms = self.exchange.now_ms
+            self.checkers.note(self.fates.left(now_ms, self.checkers.naked.uncovered_s()))
+            self.checkers.note(check_fold(life.disk.disk, life.journal.state, now_ms))
+        await self._bury(life)
+        if death.spoils:
+            (self._scratch / HALT_STATE_FILE).write_text('{"mode": "nor')
+            self.checkers.modes.must_halt()
+        for _ in range(int(death.down_s)):
+            await self.clock.sleep(1.0)
+            await self._observe()
+        self.life = self._start()
+
     # --- time -------------------------------------------------------------------------------------------------------
 
     async def to_the_end(self) -> SeedResult:
@@ -163,13 +197,8 @@ class Run:
         while self.venue.elapsed_s < self._case.total_s:
             await self._second()
             life = self.life
-            if life.mortal.died.is_set():
-                await self._bury(life)
-                down_s = self._deaths.pop(0).down_s
-                for _ in range(int(down_s)):
-                    await self.clock.sleep(1.0)
-                    await self._observe()
-                self.life = self._start()
+            if life.mortal.died.is_set() or (life.task.done() and life.asked_s is not None and life.task.exception() is None):
+                await self._follow(life)
             elif life.task.done():
                 self._report_end(life.task)
                 await self._bury(life)
@@ -193,6 +222,8 @@ class Run:
             if mortal.is_due(DeathKind.NOW):
                 mortal.die()
                 return
+        if mortal.is_due(DeathKind.ASKED):
+            self._ask_to_stop(self.life)
         try:
             async with asyncio.timeout(1.0):
                 await mortal.died.wait()
@@ -201,6 +232,22 @@ class Run:
         await self._observe()
         if self._case.total_s - self.venue.elapsed_s < DRAIN_S:
             self.life.live.entry_gates["end"] = "the run is ending"
+
+    def _ask_to_stop(self, life: Life) -> None:
+        """SIGTERM, and again every second: nothing that protects is skipped for it. After a minute the service manager kills."""
+        life.daemon.request_stop()
+        if life.asked_s is None:
+            life.asked_s = self.venue.elapsed_s
+        elif self.venue.elapsed_s - life.asked_s > _STOP_S_MAX:
+            self.checkers.note((Violation("P9", self.exchange.now_ms, "", f"asked to stop, it still ran after {_STOP_S_MAX:g} s"),))
+            life.mortal.die()
+
+    def _watch_progress(self, life: Life) -> None:
+        """L3: while it runs it ticks."""
+        since_s = life.daemon.last_tick_s
+        if since_s is not None and life.asked_s is None and not life.is_stalled and self.clock.monotonic() - since_s > _TICK_S_MAX:
+            life.is_stalled = True
+            self.checkers.note((Violation("L3", self.exchange.now_ms, "", f"no tick has ended for {_TICK_S_MAX:g} s"),))
 
     def _touch_kill_file(self) -> None:
         """A hand that touches the kill-switch file, and takes it away again."""
@@ -219,6 +266,7 @@ class Run:
         self.checkers.on_second(self.exchange.now_ms)
         if self.life is not None:
             self._watch_mode(self.life.live)
+            self._watch_progress(self.life)
 
     def _watch_mode(self, live: LiveTrading) -> None:
         mode, halt = live.monitor.mode, live.monitor.state.halt
@@ -241,6 +289,11 @@ class Run:
         now_ms = to_ms(self.clock.now())
         life.journal.flush()
         self.checkers.at_end(now_ms)
+        state = life.live.monitor.state
+        lasting = [cause.invariant.value for cause in state.causes]
+        if state.halt is None and lasting and all(cause.clears_by_itself for cause in state.causes):
+            text = f"still {state.mode.value} after the quiet phase: {', '.join(lasting)}"
+            self.checkers.note((Violation("L4", now_ms, "", text),))
         try:
             self.checkers.note(check_fold(life.disk.disk, life.journal.state, now_ms))
         except TradingError as error:
@@ -260,4 +313,6 @@ class Run:
             faults=self.venue.counts,
             trace=checkers.trace.digest,
             trace_records=checkers.trace.records,
+            naked_start_s_max=checkers.naked.worst_start_s,
+            loss_max=float(self.losses.worst),
         )

@@ -28,16 +28,22 @@ class DeathKind(Enum):
     """A part of the record is on the disk."""
     AFTER_WRITE = "after_write"
     """Durable, and nothing after it was done."""
+    ASKED = "asked"
+    """No death but SIGTERM, again and again: the process ends by itself, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """at_s: process seconds from the start of the run. down_s: until the next start. torn: share of the write that is kept."""
+    """at_s: process seconds from the start of the run. down_s: until the next start. torn: share of the write that is kept.
+
+    spoils: what the files of halts hold afterwards is no halt state any more.
+    """
 
     kind: DeathKind
     at_s: float
     down_s: float
     torn: float = 0.5
+    spoils: bool = False
 
 
 class ProcessDied(BaseException):

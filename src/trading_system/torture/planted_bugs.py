@@ -12,6 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from trading_system.config.settings import Settings
 from trading_system.domain.actions import CancelOrder, MoveStop
 from trading_system.domain.events import EntryCompleted, JournalEvent, OrderIntended, OrderPlaced, StopWanted
 from trading_system.domain.modes import Mode
@@ -30,6 +31,7 @@ from trading_system.domain.orders import (
     VenueOrderId,
 )
 from trading_system.domain.positions import OwnOrder, Position
+from trading_system.domain.units import ZERO
 from trading_system.execution import execution_gateway, order_sender, position_manager, resolution, stop_plan
 from trading_system.execution.account_books import AccountBooks
 from trading_system.execution.execution_gateway import ActionReport, ExecutionGateway
@@ -37,13 +39,22 @@ from trading_system.execution.journal import Journal
 from trading_system.execution.ledger_rules import changes_of
 from trading_system.execution.order_sender import OrderSender
 from trading_system.live import account_sync, kill_switch_ops, live_trading, private_reads
+from trading_system.live.cycle_report import CycleReport
+from trading_system.live.live_trading import LiveTrading
+from trading_system.live.narrator import Narrator
 from trading_system.live.private_reads import PrivateReads
 from trading_system.live.protection_loop import ProtectionLoop
+from trading_system.portfolio.candidate import AuctionLimits
+from trading_system.risk.limits import RiskLimits
+from trading_system.risk.loss_state import Period
+from trading_system.safety import modes
 from trading_system.safety.invariant_monitor import InvariantMonitor
 from trading_system.safety.modes import ModeState
 from trading_system.sim.fault_plan import plan_of
 from trading_system.torture.case import Case
 from trading_system.torture.mortal import Death, DeathKind
+from trading_system.wiring import parameters
+from trading_system.wiring.daemon import Daemon
 
 _QUIET_S: Final = 420.0
 """Enough for the books of a planted run to be compared."""
@@ -60,6 +71,11 @@ class PlantedBug:
     rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     kills: tuple[float, ...] = ()
     deaths: tuple[float, ...] = ()
+    stops: tuple[float, ...] = ()
+    """Shares of the run at which the process is asked to stop."""
+    spoils: bool = False
+    """The files of halts are spoilt while it is down."""
+    positions_max: int = 8
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -70,8 +86,11 @@ class PlantedBug:
     def case(self, seed: int, hours: float = 0.5) -> Case:
         """A run in which the bug has its chance."""
         whole = hours * 3600
-        deaths = tuple(Death(DeathKind.NOW, share * whole, 20.0) for share in self.deaths)
-        return Case(seed, hours, plan_of(seed, whole, **self.rates), deaths, tuple(share * whole for share in self.kills), _QUIET_S)
+        ends = [Death(DeathKind.NOW, share * whole, 20.0, spoils=self.spoils) for share in self.deaths]
+        ends += [Death(DeathKind.ASKED, share * whole, 20.0, spoils=self.spoils) for share in self.stops]
+        deaths = tuple(sorted(ends, key=lambda end: end.at_s))
+        kills = tuple(share * whole for share in self.kills)
+        return Case(seed, hours, plan_of(seed, whole, **self.rates), deaths, kills, _QUIET_S, self.positions_max)
 
 
 def _swap(owner: object, name: str, value: object) -> ExitStack:
@@ -304,6 +323,76 @@ def _halt_clears_by_itself() -> ExitStack:
     return _swap(InvariantMonitor, "assess", assess)
 
 
+def _spoilt_means_normal() -> ExitStack:
+    honest = InvariantMonitor._read_mode_state
+
+    def read(self: InvariantMonitor) -> tuple[ModeState, str | None]:
+        return honest(self)[0], None
+
+    return _swap(InvariantMonitor, "_read_mode_state", read)
+
+
+def _degraded_for_ever() -> ExitStack:
+    return _swap(modes, "_all_clear", lambda causes, now, rules: not tuple(causes))
+
+
+# --- limits, progress and the end -------------------------------------------------------------------------------------
+
+
+def _cap_of_positions_that_nothing_reads() -> ExitStack:
+    honest_risk, honest_auction = parameters.risk_limits, parameters.auction_limits
+
+    def risk_limits(settings: Settings) -> RiskLimits:
+        limits = honest_risk(settings)
+        return replace(limits, caps=replace(limits.caps, positions_max=99))
+
+    def auction_limits(settings: Settings) -> AuctionLimits:
+        return replace(honest_auction(settings), positions_max=99, cluster_max=99)
+
+    stack = _swap(parameters, "risk_limits", risk_limits)
+    stack.enter_context(_swap(parameters, "auction_limits", auction_limits))
+    return stack
+
+
+def _losses_that_nothing_feeds() -> ExitStack:
+    stack = _swap(Period, "loss_ratio", lambda self, equity: ZERO)
+    stack.enter_context(_swap(Period, "pnl", lambda self, equity: ZERO))
+    return stack
+
+
+def _stop_at_once() -> ExitStack:
+    """SIGTERM ends the process where it is: no outcome is waited for, no stop is placed."""
+
+    async def shut_down(self: Daemon) -> None:
+        await self.supervisor.stop()
+        self.live.journal.close()
+
+    return _swap(Daemon, "_shut_down", shut_down)
+
+
+def _unknown_for_ever() -> ExitStack:
+    """An order whose fate is open stays so, and nobody is told."""
+    honest = resolution._Judge.not_listed
+
+    def not_listed(self: Any, order: OwnOrder, status: Any) -> list[JournalEvent]:
+        return [] if order.is_uncertain else honest(self, order, status)
+
+    stack = _swap(resolution._Judge, "not_listed", not_listed)
+    stack.enter_context(_swap(Narrator, "stuck", lambda self, orders: None))
+    return stack
+
+
+def _a_tick_that_hangs() -> ExitStack:
+    honest = LiveTrading.tick
+
+    async def tick(self: LiveTrading) -> CycleReport:
+        if self.cycle == 10:
+            await self.clock.sleep(400.0)
+        return await honest(self)
+
+    return _swap(LiveTrading, "tick", tick)
+
+
 def _bug(
     name: str,
     was: str,
@@ -312,9 +401,12 @@ def _bug(
     *,
     kills: tuple[float, ...] = (),
     deaths: tuple[float, ...] = (),
+    stops: tuple[float, ...] = (),
+    spoils: bool = False,
+    positions_max: int = 8,
     **rates: float,
 ) -> PlantedBug:
-    return PlantedBug(name, was, frozenset(rules.split()), plant, MappingProxyType(rates), kills, deaths)
+    return PlantedBug(name, was, frozenset(rules.split()), plant, MappingProxyType(rates), kills, deaths, stops, spoils, positions_max)
 
 
 BUGS: Final[tuple[PlantedBug, ...]] = (
@@ -336,4 +428,11 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
     _bug("kill_switch_cancels_stops", "the kill switch takes the seat belt off", "P4 P5", _kill_switch_cancels_everything, kills=(0.6,)),
     _bug("halt_forgotten_at_restart", "a restart clears the halt", "P19", _halt_is_forgotten_at_a_restart, kills=(0.3,), deaths=(0.4,)),
     _bug("halt_clears_by_itself", "a halt that ends when values look fine", "P19", _halt_clears_by_itself, kills=(0.5,)),
+    _bug("spoilt_means_normal", "an unreadable halt state read as none", "P19", _spoilt_means_normal, deaths=(0.4,), spoils=True),
+    _bug("degraded_for_ever", "degraded although its cause is over", "L4", _degraded_for_ever, reads_fail=60.0, outage=6.0),
+    _bug("cap_that_nothing_reads", "a cap that existed only on paper", "P6", _cap_of_positions_that_nothing_reads, positions_max=2),
+    _bug("losses_that_nothing_feeds", "limits on loss that nothing ever fed", "P11", _losses_that_nothing_feeds, funding_debit=10.0),
+    _bug("stop_at_once", "SIGTERM ends it in the middle of an order", "P9", _stop_at_once, stops=(0.5025,), answer_lost=0.7),
+    _bug("unknown_for_ever", "an order of unknown fate that nobody hears of", "L5", _unknown_for_ever, request_lost=0.6),
+    _bug("tick_hangs", "the loop stands still and nobody sees it", "L3", _a_tick_that_hangs),
 )

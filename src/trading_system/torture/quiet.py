@@ -41,10 +41,12 @@ class NoHistory:
 
 
 class CountingAlerts:
-    """An Alerter that counts by kind."""
+    """An Alerter that counts by kind and passes the texts on."""
 
-    def __init__(self) -> None:
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        self._hear = hear
         self.counts: Counter[str] = Counter()
 
     def alert(self, kind: str, text: str, *, symbol: str | None = None, urgent: bool = False) -> None:
         self.counts[kind] += 1
+        self._hear(text)

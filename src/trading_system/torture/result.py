@@ -27,6 +27,10 @@ class SeedResult:
     faults: Counter[str] = field(default_factory=Counter)
     trace: str = ""
     trace_records: int = 0
+    naked_start_s_max: float = 0.0
+    """The same for positions that were naked when a process started: their limit is another one."""
+    loss_max: float = 0.0
+    """The largest loss of a day, as a fraction of its first equity."""
 
     @property
     def holds(self) -> bool:
@@ -59,10 +63,12 @@ def summary(results: Iterable[SeedResult], wall_s: float) -> dict[str, Any]:
         ],
         "naked_s_max": max((result.naked_s_max for result in done), default=0.0),
         "naked_s_p99": percentile(naked, 0.99),
+        "naked_start_s_max": max((result.naked_start_s_max for result in done), default=0.0),
         "duplicates": sum(result.duplicates for result in done),
         "unexplained_fills": sum(result.unexplained_fills for result in done),
         "entries": sum(result.entries for result in done),
         "fills": sum(result.fills for result in done),
         "deaths": sum(result.deaths for result in done),
+        "loss_max": max((result.loss_max for result in done), default=0.0),
         "faults": dict(sorted(faults.items())),
     }

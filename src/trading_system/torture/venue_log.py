@@ -128,7 +128,15 @@ class Flowed:
     amount: Decimal
 
 
-VenueRecord: TypeAlias = Sent | Edited | Cancelled | Executed | Flowed
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """Cash came (or, negative, went), USD."""
+
+    at_ms: int
+    amount: Decimal
+
+
+VenueRecord: TypeAlias = Sent | Edited | Cancelled | Executed | Flowed | Deposited
 
 
 def is_stop(order: OrderRow) -> bool:
@@ -225,6 +233,12 @@ class WatchedExchange(SimExchange):
     def accepts_stops(self, symbol: str) -> bool:
         """True while the market takes a stop order."""
         return self.mode(symbol) in (MarketMode.ONLINE, MarketMode.POST_ONLY)
+
+    def deposit(self, amount: Decimal) -> Decimal:
+        moved = super().deposit(amount)
+        if moved:
+            self.watch.note(Deposited(self.now_ms, moved))
+        return moved
 
     def executes(self, symbol: str) -> bool:
         """True while the market executes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim_builders import BTC, START_MS, D, ScriptedPath
-from trading_system.domain.account import FeedFill, FeedReset
+from trading_system.domain.account import FeedFill, FeedReset, FlowKind
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.market import Bar
-from trading_system.domain.orders import ClientOrderId, EntryOrder, EntryStyle, OutcomeUnknown, Placed, Rejected, Side, StopOrder
+from trading_system.domain.orders import ClientOrderId, EntryOrder, EntryStyle, FillKind, OutcomeUnknown, Placed, Rejected, Side, StopOrder
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import Price, Qty, from_ms
 from trading_system.sim.exchange import SimExchange
@@ -24,6 +24,7 @@ from trading_system.sim.fault_data import distort_bars
 from trading_system.sim.fault_plan import FaultKind, FaultPlan, Moment, Window, draw_moments, draw_plan, draw_windows, plan_of
 from trading_system.sim.fault_reads import PastValues
 from trading_system.sim.faults import FaultyVenue
+from trading_system.sim.model import SendRequest
 from trading_system.sim.rng import seeded
 from trading_system.wiring.clock import LoopClock
 from trading_system.wiring.virtual_loop import VirtualLoop, run_virtual
@@ -249,12 +250,65 @@ def test_a_human_trades_and_moves_money() -> None:
     in_world(run, moments=(Moment(FaultKind.HUMAN_ORDER, 5.0, 0.3), Moment(FaultKind.MONEY_MOVES, 6.0, 0.1)))
 
 
+def test_the_venue_takes_a_part_or_the_whole_of_a_position_away() -> None:
+    async def run(world: World) -> None:
+        await world.venue.submit(an_entry())
+        await world.venue.submit(a_stop())
+        await world.wait(5)
+        assert world.position == D("0.006")
+        await world.wait(5)
+        assert world.position == 0
+        assert await world.venue.open_orders() == ()
+        assert [fill.kind for fill in await world.venue.fills(START)][-2:] == [FillKind.UNWIND, FillKind.UNWIND]
+        assert set(world.actors) == {"venue", "daemon"}
+
+    in_world(run, moments=(Moment(FaultKind.FORCED_CLOSE, 4.0, 0.6), Moment(FaultKind.FORCED_CLOSE, 8.0, 0.1)))
+
+
+def test_funding_out_of_its_turn_costs_a_share_of_the_balance_and_is_in_the_account_log() -> None:
+    async def run(world: World) -> None:
+        await world.venue.submit(an_entry())
+        before = (await world.venue.snapshot()).balance_value
+        await world.wait(5)
+        paid = before - (await world.venue.snapshot()).balance_value
+        assert abs(paid / before - D("0.017")) < D("0.0001")
+        assert sum(flow.amount for flow in await world.venue.flows(START) if flow.kind is FlowKind.FUNDING) == -paid
+
+    in_world(run, moments=(Moment(FaultKind.FUNDING_DEBIT, 4.0, 0.5),))
+
+
+def test_an_order_vanishes_without_a_word() -> None:
+    async def run(world: World) -> None:
+        await world.venue.submit(an_entry())
+        await world.venue.submit(a_stop())
+        await world.wait(5)
+        assert await world.venue.open_orders() == ()
+        assert await world.venue.order_status([ClientOrderId("sl-1")]) == ()
+        assert world.venue.counts == {"order_vanishes": 1}
+
+    in_world(run, moments=(Moment(FaultKind.ORDER_VANISHES, 4.0, 0.5),))
+
+
+@pytest.mark.parametrize("kind", ["unwind", "charge_funding"])
+def test_what_the_venue_does_by_force_is_played_again_from_its_record(kind: str) -> None:
+    records: list[Mapping[str, Any]] = []
+    exchange, again = SimExchange(ScriptedPath(), on_commit=records.append), SimExchange(ScriptedPath())
+    exchange.send(SendRequest("PF_XBTUSD", "mkt", "buy", D("0.01")))
+    assert exchange.unwind("PF_XBTUSD", D("0.4")) if kind == "unwind" else exchange.charge_funding("PF_XBTUSD", D(50))
+    for record in records:
+        again.apply_commit(record)
+
+    assert again.snapshot_state() == exchange.snapshot_state()
+    assert records[-1]["accepted"]
+
+
 def test_an_act_without_an_object_is_not_counted() -> None:
     async def run(world: World) -> None:
         await world.wait(10)
         assert not world.venue.counts
 
-    in_world(run, moments=(Moment(FaultKind.STOP_VANISHES, 5.0, 0.1), Moment(FaultKind.HUMAN_CLOSE, 6.0, 0.1)))
+    kinds = (FaultKind.STOP_VANISHES, FaultKind.HUMAN_CLOSE, FaultKind.ORDER_VANISHES, FaultKind.FORCED_CLOSE, FaultKind.FUNDING_DEBIT)
+    in_world(run, moments=tuple(Moment(kind, 5.0 + number, 0.1) for number, kind in enumerate(kinds)))
 
 
 # --- the feed and the data --------------------------------------------------------------------------------------------
