@@ -335,3 +335,11 @@ def test_a_wallet_that_could_not_be_read_right_after_a_restart_keeps_entries_off
     assert end.modes == [Mode.NORMAL, Mode.DEGRADED, Mode.NORMAL]
     assert end.mode_changes[2][0] >= 500 + 60
     assert len(end.sent("entry")) == 1
+
+
+def test_a_withdrawal_of_just_below_one_percent_asks_nobody_and_entries_go_on() -> None:
+    """Absorbed as too small before the account log told of it, it then counted as a step the other way, for ever."""
+    end = play(Scenario(wishes=(Wish(at_s=900),), acts=(At(250, money_moves("-99.6")),), until_s=1_000))
+
+    assert end.modes == [Mode.NORMAL]
+    assert len(end.sent("entry")) == 1

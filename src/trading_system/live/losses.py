@@ -78,7 +78,7 @@ class LossBook:
         """Shift the day, the week and the high-water mark by money that moved without trading."""
         if self._state is not None:
             for flow in flows:
-                self._state = apply_flow(self._state, flow)
+                self._state = apply_flow(self._state, flow, self._limits.losses)
 
     def observe(self, snapshot: AccountSnapshot, booked_pnl: Decimal, now: datetime) -> tuple[LossEvent, ...]:
         """Fold one account reading in; returns what changed with it."""

@@ -58,17 +58,22 @@ def start_tracking(reading: EquityReading) -> LossState:
     )
 
 
-def apply_flow(state: LossState, flow: AccountFlow) -> LossState:
+def apply_flow(state: LossState, flow: AccountFlow, limits: LossLimits) -> LossState:
     """Shift day start, week start and high-water mark by an external flow.
 
     Other kinds, repeated ids and flows from before tracking began change nothing. A value that was read after the flow
-    already contains it and is left alone.
+    already contains it and is left alone; a difference of the balance that was too small to ask about, and turns out to be this
+    flow, is taken back, or the same money would count as a step the other way.
     """
     if flow.kind not in EXTERNAL_FLOWS or flow.flow_id in state.flow_ids or flow.at <= state.started_at:
         return state
     mark, amount = state.high_water, flow.amount
+    # the reading that absorbed it measured it by the larger of the equities before and after
+    largest = max(state.explained_equity, state.explained_equity - amount)
+    was_absorbed = state.step == 0 and flow.at <= state.read_at and abs(amount) < limits.unexplained_step * largest
     return replace(
         state,
+        explained_offset=state.explained_offset - (amount if was_absorbed else ZERO),
         days=shift(state.days, flow.at, amount, _DAY),
         weeks=shift(state.weeks, flow.at, amount, _WEEK),
         high_water=replace(mark, equity=mark.equity + amount) if flow.at > mark.as_of else mark,

@@ -123,32 +123,46 @@ def test_a_withdrawal_is_no_loss_whichever_is_seen_first(flow_first: bool) -> No
     state = fold(a_reading(WEDNESDAY, "1000")).state
     reading, flow = a_reading(WEDNESDAY + 2 * MINUTE, "800", booked="1000"), a_flow(WEDNESDAY + MINUTE, "-200")
     if flow_first:
-        seen = fold(reading, state=apply_flow(state, flow))
+        seen = fold(reading, state=apply_flow(state, flow, LIMITS))
     else:
         pending = fold(reading, state=state)
-        seen = fold(replace(reading, at=reading.at + timedelta(seconds=30)), state=apply_flow(pending.state, flow))
+        seen = fold(replace(reading, at=reading.at + timedelta(seconds=30)), state=apply_flow(pending.state, flow, LIMITS))
 
     standing = seen.standing
     assert (standing.day_pnl, standing.week_pnl, standing.drawdown) == (D(0), D(0), D(0))
     assert (standing.is_day_stopped, standing.is_drawdown_degraded, standing.has_unexplained_step) == (False, False, False)
 
 
+@pytest.mark.parametrize("amount", ["-9.95", "-3", "9.95"])
+def test_a_small_withdrawal_that_was_absorbed_before_the_account_log_told_of_it_is_no_step_the_other_way(amount: str) -> None:
+    """Just below one per cent of the equity before, just above one per cent of the equity after: nothing opened any more."""
+    state = fold(a_reading(WEDNESDAY, "1000")).state
+    left = str(1000 + D(amount))
+    absorbed = fold(a_reading(WEDNESDAY + 2 * MINUTE, left, booked="1000"), state=state).state
+    told = apply_flow(absorbed, a_flow(WEDNESDAY + MINUTE, amount), LIMITS)
+
+    seen = fold(*(a_reading(WEDNESDAY + n * MINUTE, left, booked="1000") for n in (3, 5, 7)), state=told)
+
+    assert (seen.state.step, seen.standing.has_unexplained_step, seen.standing.is_step_pending) == (D(0), False, False)
+    assert seen.standing.day_pnl == 0
+
+
 def test_a_deposit_is_no_profit_and_lifts_no_stop() -> None:
     state = fold(a_reading(WEDNESDAY, "1000"), a_reading(WEDNESDAY + MINUTE, "960")).state
     flow = a_flow(WEDNESDAY + 2 * MINUTE, "500", kind=FlowKind.DEPOSIT)
 
-    seen = fold(a_reading(WEDNESDAY + 3 * MINUTE, "1460", booked="960"), state=apply_flow(state, flow))
+    seen = fold(a_reading(WEDNESDAY + 3 * MINUTE, "1460", booked="960"), state=apply_flow(state, flow, LIMITS))
 
     assert (seen.standing.day_pnl, seen.state.high_water.equity) == (D(-40), D(1500))
 
 
 def test_repeated_foreign_and_ancient_flows_change_nothing() -> None:
     state = fold(a_reading(WEDNESDAY, "1000")).state
-    once = apply_flow(state, a_flow(WEDNESDAY + MINUTE, "-10"))
+    once = apply_flow(state, a_flow(WEDNESDAY + MINUTE, "-10"), LIMITS)
 
-    assert apply_flow(once, a_flow(WEDNESDAY + MINUTE, "-10")) == once
-    assert apply_flow(state, a_flow(WEDNESDAY + MINUTE, "-10", kind=FlowKind.FUNDING)) == state
-    assert apply_flow(state, a_flow(WEDNESDAY - MINUTE, "-10")) == state
+    assert apply_flow(once, a_flow(WEDNESDAY + MINUTE, "-10"), LIMITS) == once
+    assert apply_flow(state, a_flow(WEDNESDAY + MINUTE, "-10", kind=FlowKind.FUNDING), LIMITS) == state
+    assert apply_flow(state, a_flow(WEDNESDAY - MINUTE, "-10"), LIMITS) == state
 
 
 def test_an_unexplained_step_refuses_at_once_reports_after_a_minute_and_never_halts() -> None:
@@ -236,7 +250,7 @@ def test_turning_the_clock_back_clears_nothing(days: int) -> None:
 
 def test_the_state_survives_its_text_form() -> None:
     state = fold(a_reading(WEDNESDAY, "1000"), a_reading(WEDNESDAY + MINUTE, "900.123456789012345678", booked="1000")).state
-    state = apply_flow(state, a_flow(WEDNESDAY + MINUTE, "-3"))
+    state = apply_flow(state, a_flow(WEDNESDAY + MINUTE, "-3"), LIMITS)
 
     assert decode_loss_state(encode_loss_state(state)) == state
 
