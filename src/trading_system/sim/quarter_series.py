@@ -13,10 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from trading_system.domain.market import Bar
-from trading_system.sim.bars import DAY_MS, HOUR_MS, QUARTER_MS, RESOLUTION_MS, BarColumns, DayStats, aggregate, unpack_bars
+from trading_system.sim.bars import DAY_MS, HOUR_MS, MONDAY_MS, QUARTER_MS, RESOLUTION_MS, BarColumns, DayStats, aggregate, unpack_bars
 
 _KEPT: Final = 12_000
-_MONDAY_MS: Final = 4 * DAY_MS
 
 
 class QuarterSeries:
@@ -104,19 +103,19 @@ class QuarterSeries:
     def _running(self) -> Bar:
         return Bar(self._open_ms, self._open, self._high, self._low, self._close, self._volume)
 
-    def between(self, resolution: str, from_ms: int, to_ms: int) -> list[Bar]:
+    def between(self, resolution: str, from_ms: int, to_ms: int, week_opens_ms: int = MONDAY_MS) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms], the running one included; KeyError for an unknown or too short resolution."""
         length = RESOLUTION_MS[resolution]
         if length < QUARTER_MS:
             raise KeyError(f"{resolution}: this exchange keeps no bars shorter than 15m")
-        shift = _MONDAY_MS if length == 7 * DAY_MS else 0
+        shift = week_opens_ms if length == 7 * DAY_MS else 0
         since = from_ms - (from_ms - shift) % length
         if length == QUARTER_MS:
             bars = self.quarters.between(since, to_ms)
             if since <= self._open_ms <= to_ms and self._end_ms:
                 bars.append(self._running())
         else:
-            bars = aggregate(self._parts(length, since, to_ms + length - 1), length)
+            bars = aggregate(self._parts(length, since, to_ms + length - 1), length, week_opens_ms)
         return bars if since == from_ms else [bar for bar in bars if from_ms <= bar.open_ms]
 
     def _parts(self, length: int, since: int, until: int) -> list[Bar]:
