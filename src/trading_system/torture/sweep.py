@@ -13,7 +13,8 @@ from trading_system.torture.mortal import ProcessDied
 async def sweep() -> None:
     """End every task but this one, at once."""
     mine = asyncio.current_task()
-    tasks = [task for task in asyncio.all_tasks() if task is not mine]
+    # a set of tasks has the order of their addresses
+    tasks = sorted((task for task in asyncio.all_tasks() if task is not mine), key=lambda task: task.get_name())
     with warnings.catch_warnings():
         # calls that were prepared and never begun are part of dying
         warnings.simplefilter("ignore", RuntimeWarning)

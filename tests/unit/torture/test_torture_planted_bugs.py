@@ -8,6 +8,7 @@ import pytest
 
 from trading_system.execution import order_sender, stop_plan
 from trading_system.execution.journal import Journal
+from trading_system.sim.fault_plan import FaultKind
 from trading_system.torture.driver import run_case
 from trading_system.torture.planted_bugs import BUGS, PlantedBug
 
@@ -42,3 +43,10 @@ def test_a_bug_leaves_nothing_behind() -> None:
 
 def test_there_are_enough_bugs_and_no_two_have_one_name() -> None:
     assert len({bug.name for bug in BUGS}) == len(BUGS) >= 10
+
+
+def test_the_page_names_every_fault_class_and_every_planted_bug() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "torture.md").read_text()
+
+    assert [kind.value for kind in FaultKind if f"`{kind.value}`" not in page] == []
+    assert [bug.name for bug in BUGS if f"| `{bug.name}` | {bug.was} | {', '.join(sorted(bug.rules))} |" not in page] == []
