@@ -56,7 +56,7 @@ def keys_of(server: KrakenServer) -> tuple[str, str, str]:
 
 
 async def test_the_ccxt_program_prints_what_the_page_says(server: KrakenServer) -> None:
-    program = next(block for block in blocks("python") if "ccxt" in block)
+    program = next(block for block in blocks("python") if "import ccxt" in block)
     printed = next(block for block in blocks("") if block.startswith("83"))
     out = await run(server, sys.executable, "-c", program, *keys_of(server))
 
@@ -73,6 +73,12 @@ async def test_the_python_kraken_sdk_program_opens_its_position(server: KrakenSe
 
     assert "'symbol': 'PF_XBTUSD'" in out
     assert "'size': 0.01" in out
+
+
+async def test_the_program_that_serves_it_in_process_runs(server: KrakenServer) -> None:
+    program = next(block for block in blocks("python") if "serve(" in block)
+
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+ \d+\n", await run(server, sys.executable, "-c", program))
 
 
 def test_the_page_has_commands_to_run() -> None:

@@ -52,6 +52,17 @@ async def test_a_word_nobody_published_stands_for_an_order_that_rests(server: Kr
     assert len((await client.get("openorders"))["openOrders"]) == 1
 
 
+@pytest.mark.parametrize("reason", ["INSUFFICIENT_CLOSING_MARGIN", "TRAILING_STOP_UNHEARD_OF"])
+async def test_an_order_is_refused_with_any_reason_in_its_event(server: KrakenServer, client: RawClient, reason: str) -> None:
+    server.faults.add(Fault(FaultKind.REFUSED, "sendorder", word="insufficientAvailableFunds", reason=reason))
+    status = await client.send(**LIMIT, cliOrdId="mine")
+    (event,) = status["orderEvents"]
+
+    assert status["status"] == "insufficientAvailableFunds"
+    assert (event["type"], event["reason"], event["order"]["cliOrdId"], event["order"]["quantity"]) == ("REJECT", reason, "mine", 0.01)
+    assert (await client.get("openorders"))["openOrders"] == []
+
+
 async def test_each_listing_lags_by_its_own_time(server: KrakenServer, client: RawClient) -> None:
     server.desk.reads.set_delays(ReadDelays(orders_ms=1_000, positions_ms=2_000, fills_ms=3_000))
     await client.send(**LIMIT)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from trading_system.sim.kraken_server.desk import uid_of
 from trading_system.sim.kraken_server.encoding import iso
 from trading_system.sim.kraken_server.envelope import Answer
 from trading_system.sim.kraken_server.faults import Fault, FaultKind
+from trading_system.sim.kraken_server.params import Params
 
 _LISTS: Final = ("openPositions", "openOrders", "fills", "orders", "accounts", "tickers", "instruments", "logs", "elements", "candles")
 _STATUSES: Final = ("sendStatus", "editStatus", "cancelStatus")
@@ -20,18 +22,38 @@ _STATUS_OF: Final = {
 _HTTP_WORDS: Final = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "TOO_MANY_REQUESTS"}
 
 
-def made_up(fault: Fault, path: str, now_ms: int) -> Answer:
-    """The answer of a request that never reached the exchange: a refusal with any word."""
+def made_up(fault: Fault, path: str, now_ms: int, params: Params) -> Answer:
+    """The answer of a request that never reached the exchange: a refusal with any word. params: of the request."""
     time = iso(now_ms)
     status = _STATUS_OF.get(path.rpartition("/")[2])
     if fault.kind is FaultKind.REFUSED and status is not None:
-        refusal = {"status": fault.word, "receivedTime": time, "orderEvents": []}
+        refusal = {"status": fault.word, "receivedTime": time, "orderEvents": _rejections(fault.reason, time, params)}
         return Answer(200, {"result": "success", status: refusal, "serverTime": time})
     if fault.kind is FaultKind.ERROR and fault.http != 200:
         word = _HTTP_WORDS.get(fault.http, "INTERNAL_SERVER_ERROR")
         errors = [{"code": 98, "message": fault.word}]
         return Answer(fault.http, {"status": word, "result": "error", "errors": errors, "serverTime": time})
     return Answer(200, {"result": "error", "error": fault.word, "serverTime": time})
+
+
+def _rejections(reason: str, time: str, params: Params) -> list[dict[str, Any]]:
+    if not reason:
+        return []
+    uid = params.text("order_id", "orderId") or uid_of("refused", time, params.text("cliOrdId"))
+    order = {
+        "orderId": uid,
+        "cliOrdId": params.text("cliOrdId"),
+        "type": params.text("orderType"),
+        "symbol": params.text("symbol"),
+        "side": params.text("side"),
+        "quantity": params.number("size"),
+        "filled": 0,
+        "limitPrice": params.number("limitPrice"),
+        "reduceOnly": params.flag("reduceOnly") or False,
+        "timestamp": time,
+        "lastUpdateTimestamp": time,
+    }
+    return [{"type": "REJECT", "uid": uid, "order": order, "reason": reason}]
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,8 @@ class Fault:
     seed: int = 0
     word: str = ""
     """Of refused and error: any word."""
+    reason: str = ""
+    """Of refused: the upper-case word of a REJECT event in the answer; "" = no event."""
     http: int = 200
     """Of error: the HTTP status."""
 
@@ -174,6 +176,7 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
     "probability": ("above 0 and at most 1", lambda value: _is_number(value) and 0 < value <= 1),
     "seed": ("a whole number", lambda value: _is_whole(value, None)),
     "word": ("a text", lambda value: isinstance(value, str) and value != ""),
+    "reason": ("a text", lambda value: isinstance(value, str) and value != ""),
     "http": ("an HTTP status from 200 to 599", lambda value: _is_whole(value, 200) and value <= 599),
 }
 

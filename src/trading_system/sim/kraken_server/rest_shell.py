@@ -14,6 +14,7 @@ from trading_system.sim.kraken_server.desk import Desk
 from trading_system.sim.kraken_server.envelope import Answer
 from trading_system.sim.kraken_server.fault_answers import RawAnswer, distorted, made_up
 from trading_system.sim.kraken_server.faults import Fault, FaultKind, Faults
+from trading_system.sim.kraken_server.params import Params
 from trading_system.sim.kraken_server.request_log import RequestLog
 from trading_system.sim.kraken_server.routes import Api, ApiRequest
 
@@ -88,7 +89,8 @@ class RestShell:
             case FaultKind.STALE if last is not None:
                 answer = last
             case FaultKind.REFUSED | FaultKind.ERROR:
-                answer = made_up(fault, api_request.path, self._desk.server_ms)
+                params = Params.of_request(api_request.query, api_request.body)
+                answer = made_up(fault, api_request.path, self._desk.server_ms, params)
             case FaultKind.VANISHED if answer is not None:
                 self._vanish(answer)
             case _:
