@@ -46,6 +46,15 @@ def test_lagging_listings_and_a_clock_that_is_off_may_stand_beside_the_faults(tm
     )
 
 
+@pytest.mark.parametrize("kind", FaultKind)
+def test_every_kind_of_fault_can_be_asked_for_in_a_file(tmp_path: Path, kind: FaultKind) -> None:
+    text = f"faults:\n  - {{kind: {kind.value}, path: sendorder, word: notFound, reason: INVALID_PRICE, http: 500, delay_s: 1, seed: 3}}\n"
+
+    assert read_faults(written(tmp_path, text)).faults == (
+        Fault(kind, "sendorder", word="notFound", reason="INVALID_PRICE", http=500, delay_s=1.0, seed=3),
+    )
+
+
 def test_the_kind_of_venue_may_stand_beside_the_faults(tmp_path: Path) -> None:
     text = "variants: {liquidation: full, price_collar: null, dislocation: 0.1, stop_word: stop, batch_max: 10, heartbeat_s: 30}\n"
 
