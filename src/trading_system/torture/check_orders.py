@@ -13,12 +13,13 @@ from trading_system.domain.events import (
     OrderIntended,
     PositionAdopted,
     PositionOrphaned,
+    PositionQuarantined,
 )
 from trading_system.domain.modes import Mode
 from trading_system.domain.orders import OrderPurpose
 from trading_system.domain.positions import EntryPlan
 from trading_system.domain.symbols import to_venue
-from trading_system.domain.units import ZERO
+from trading_system.domain.units import ZERO, to_ms
 from trading_system.execution.order_ids import OrderName, parse_client_order_id
 from trading_system.torture.checker import Checker, Journaled, Violation
 from trading_system.torture.venue_log import Actor, Cancelled, Edited, Executed, Sent, Standing, VenueRecord, is_stop
@@ -140,34 +141,48 @@ class SeatBeltChecker(Checker):
 class EvidenceChecker(Checker):
     """P7: a close, and the cancel of a stop, has its explicit evidence in the journal first; nothing foreign is ever cancelled.
 
-    A position that the venue has held for longer than any reading may lag is never given up as an orphan.
+    A position that the venue has held for longer than any reading may lag is never given up as an orphan, and none is handed to a
+    human as turned while the venue has not held the other side.
     """
 
     def __init__(self, lag_ms: int = 90_000) -> None:
         self._lag_ms = lag_ms
         self._justified: dict[str, str] = {}
         self._held_since: dict[str, int] = {}
-        self._symbols: dict[str, str] = {}
+        self._plans: dict[str, EntryPlan] = {}
+        self._held: dict[str, list[tuple[int, Decimal]]] = {}
+        """By market, every size it came to."""
 
     def on_journal(self, record: Journaled) -> Iterable[Violation]:
         match record.event:
             case DestructiveActionJustified():
                 self._justified[record.event.subject] = record.event.evidence
             case EntryPlanned() | PositionAdopted():
-                self._symbols[record.event.plan.position_id] = to_venue(record.event.plan.symbol)
+                self._plans[record.event.plan.position_id] = record.event.plan
             case PositionOrphaned():
-                symbol = self._symbols.get(record.event.position_id, "")
+                plan = self._plans.get(record.event.position_id)
+                symbol = "" if plan is None else to_venue(plan.symbol)
                 since = self._held_since.get(symbol)
                 if since is not None and record.at_ms - since > self._lag_ms:
                     held_s = (record.at_ms - since) // 1000
                     text = f"{record.event.position_id} was given up as an orphan; the venue has held it for {held_s} s"
                     yield Violation("P7", record.at_ms, symbol, text)
+            case PositionQuarantined():
+                yield from self._judge_turn(record.at_ms, record.event.position_id)
             case _:
                 pass
+
+    def _judge_turn(self, at_ms: int, position_id: str) -> Iterable[Violation]:
+        """Other sides held before this position was planned are no reason."""
+        plan = self._plans.get(position_id)
+        turned = () if plan is None else self._held.get(to_venue(plan.symbol), ())
+        if plan is not None and not any(size * plan.direction.sign < 0 and ms >= to_ms(plan.planned_at) for ms, size in turned):
+            yield Violation("P7", at_ms, to_venue(plan.symbol), f"{position_id} was taken for turned; the venue never held the other side")
 
     def on_venue(self, record: VenueRecord) -> Iterable[Violation]:
         match record:
             case Executed():
+                self._held.setdefault(record.fill.symbol, []).append((record.at_ms, record.after))
                 if not record.after or record.before * record.after < 0:
                     self._held_since.pop(record.fill.symbol, None)
                 if record.after:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from trading_system.config.settings import Settings
+from trading_system.domain.account import VenuePosition
 from trading_system.domain.actions import CancelOrder, MoveStop
 from trading_system.domain.events import EntryCompleted, JournalEvent, OrderIntended, OrderPlaced, StopWanted
 from trading_system.domain.modes import Mode
@@ -32,7 +33,7 @@ from trading_system.domain.orders import (
 )
 from trading_system.domain.positions import OwnOrder, Position
 from trading_system.domain.units import ZERO
-from trading_system.execution import execution_gateway, order_sender, position_manager, resolution, stop_plan
+from trading_system.execution import execution_gateway, order_sender, position_manager, reconcile, resolution, stop_plan
 from trading_system.execution.account_books import AccountBooks
 from trading_system.execution.execution_gateway import ActionReport, ExecutionGateway
 from trading_system.execution.journal import Journal
@@ -250,6 +251,17 @@ def _read_error_is_empty() -> ExitStack:
     return _swap(account_sync, "read_private", read_private)
 
 
+def _any_difference_is_the_other_side() -> ExitStack:
+    honest = reconcile._Comparison.both
+
+    def both(self: Any, position: Position, venue: VenuePosition) -> list[reconcile.Finding]:
+        if position.state.is_active and not position.state.awaits_entry and venue.qty != position.qty:
+            return [reconcile.Quarantine(position.position_id, f"venue lists {venue.qty}")]
+        return honest(self, position, venue)
+
+    return _swap(reconcile._Comparison, "both", both)
+
+
 def _fills_page_cut_short() -> ExitStack:
     honest = AccountBooks.book_fills
 
@@ -422,6 +434,7 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
     _bug("trust_the_feed", "a mute feed is believed", "P1 L1", _trust_the_feed, feed_gap=1.0, stop_vanishes=20.0),
     _bug("refused_is_taken_for_placed", "a refusal parsed as placed", "P1 L1", _refused_is_taken_for_placed, stop_rejected=0.6),
     _bug("read_error_is_empty", "could not read became flat", "P7", _read_error_is_empty, reads_fail=80.0),
+    _bug("difference_is_a_turn", "a size that differs read as the other side", "P7", _any_difference_is_the_other_side, reads_stale=100.0),
     _bug("fills_page_cut_short", "only the newest fill of a page is booked", "P3", _fills_page_cut_short, feed_gap=1.0),
     _bug("close_what_is_unknown", "positions flattened by a stale registry", "P7", _close_what_the_books_do_not_know, human_order=20.0),
     _bug("state_beside_the_journal", "state that a restart does not know", "P8", _state_beside_the_journal),

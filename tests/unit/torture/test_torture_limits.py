@@ -10,15 +10,16 @@ import pytest
 from torture_builders import EN, POSITION, TP, Bench, D, OpenWorld, at, planned
 
 from sim_builders import START_MS
-from trading_system.domain.events import JournalEvent, OrderEnded, OrderPlaced, OrderUnknown
+from trading_system.domain.events import JournalEvent, OrderEnded, OrderPlaced, OrderUnknown, PositionQuarantined
 from trading_system.domain.modes import Mode
-from trading_system.domain.orders import ClientOrderId, Qty, VenueOrderId
+from trading_system.domain.orders import ClientOrderId, PositionId, Qty, VenueOrderId
 from trading_system.domain.positions import EndReason
 from trading_system.torture.case import Case, busy_settings, cap_limits, draw_case
 from trading_system.torture.check_caps import CapChecker, CapLimits
 from trading_system.torture.check_fates import FateChecker
 from trading_system.torture.check_losses import LossChecker
 from trading_system.torture.check_modes import ModeChecker, ModeSeen
+from trading_system.torture.check_orders import EvidenceChecker
 from trading_system.torture.mortal import DeathKind
 from trading_system.torture.venue_log import Actor
 
@@ -167,6 +168,21 @@ def test_a_clean_stop_leaves_no_order_open_in_the_books_and_no_position_it_could
     assert [v.rule for v in hanging.left(START_MS, {})] == ["P9"]
     assert [v.rule for v in settled.left(START_MS, {"PF_XBTUSD": 2.0})] == []
     assert [v.symbol for v in settled.left(START_MS, {"PF_XBTUSD": 9.0})] == ["PF_XBTUSD"]
+
+
+# --- P7 ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_position_is_taken_for_turned_only_when_the_venue_held_the_other_side_since_it_was_planned() -> None:
+    quarantined = PositionQuarantined(at(9), PositionId(POSITION), "venue lists short 0.01")
+    never, turned = Bench(), Bench()
+    for bench in (never, turned):
+        bench.checker = EvidenceChecker()
+        bench.journal(*planned()).enter()
+    turned.by(Actor.HUMAN).send("mkt", "sell", "0.02", None, reduce_only=False)
+
+    assert never.journal(quarantined).rules == ["P7"]
+    assert turned.journal(quarantined).rules == []
 
 
 # --- P19 and the case -------------------------------------------------------------------------------------------------
