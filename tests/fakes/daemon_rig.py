@@ -37,6 +37,7 @@ from trading_system.wiring.clock import LoopClock
 from trading_system.wiring.commands import Commands
 from trading_system.wiring.control_protocol import Answer, Request, decode_answer, decode_request, encode_answer, encode_request
 from trading_system.wiring.daemon import Daemon, RunPlan
+from trading_system.wiring.data_files import GATE_DAYS_FILE, SPECS_FILE
 from trading_system.wiring.status_report import About
 from trading_system.wiring.supervisor import Supervisor
 from trading_system.wiring.virtual_loop import VirtualLoop, run_virtual
@@ -139,7 +140,8 @@ class ShakyVenue(SimVenue):
     async def instruments(self) -> tuple[Instrument, ...]:
         if self._rig.venue_down:
             raise ReadFailed("the venue is down")
-        return await super().instruments()
+        found, listed = await super().instruments(), self._rig.listed
+        return found if listed is None else tuple(one for one in found if one.symbol in listed)
 
     async def candles(self, symbol: Symbol, timeframe: Timeframe, since_ms: int, until_ms: int) -> tuple[Bar, ...]:
         bars = await super().candles(symbol, timeframe, since_ms, until_ms)
@@ -173,6 +175,8 @@ class DaemonRig:
         self.exchange = SimExchange(ScriptedMarket(prices, [a_market(symbol) for symbol in prices]))
         self.exchange.advance_to(START_MS)
         self.venue_down = False
+        self.listed: tuple[str, ...] | None = None
+        """The only markets the venue lists; None = all."""
         self.hide_flows = False
         """The account log tells nothing of money that moved."""
         self.distort: Callable[[Symbol, Timeframe, tuple[Bar, ...]], tuple[Bar, ...]] = lambda symbol, timeframe, bars: bars
@@ -199,6 +203,7 @@ class DaemonRig:
         ports = Ports(self.clock, self.log, venue, venue, venue, venue, self.control, supervisor.detach, self.history, self.alerts)
         self._engine_store = SqliteEngineStore(self.data_dir / "engines.db")
         ports = replace(ports, health_file=self.data_dir / "data_health.json", engine_store=self._engine_store)
+        ports = replace(ports, gate_file=self.data_dir / GATE_DAYS_FILE, spec_cache=self.data_dir / SPECS_FILE)
         self.live = assemble(settings, ports, journal, self.strategy, self.data_dir)
         self.daemon = Daemon(self.live, supervisor, lambda text: None, live_rules(settings))
         self.commands = Commands(self.daemon, About("0", "paper", "sim", "hash"))

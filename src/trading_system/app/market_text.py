@@ -60,6 +60,23 @@ def render_why_all(facts: Facts) -> str:
     return "\n".join([*head, table(headers, rows, ["<", ">", "<", ">", ">", "<", "<"])])
 
 
+def render_gate_days(facts: Facts) -> str:
+    """Per day: every gate that stopped something, in the order of the ladder."""
+    if not facts["days"]:
+        return "nothing was counted yet: the daemon counts each market's judgement of each 15m bar, per UTC day"
+    parts = []
+    for day in facts["days"]:
+        top = "" if day["top"] is None else f"; most often stopped by {day['top']['gate']} ({day['top']['reason']})"
+        head = f"{day['day']}: {day['judged']:,} judgements, {day['signals']:,} signals{top}"
+        rows = [
+            [row["gate"], row["reason"], f"{row['stopped']:,}", f"{row['reached']:,}", f"{row['share']:.1%}", f"{row['of_all']:.1%}"]
+            for row in day["gates"]
+        ]
+        headers = ("gate", "code", "stopped", "reached it", "of those", "of all")
+        parts.append(f"{head}\n\n{table(headers, rows, ['<', '<', '>', '>', '>', '>'])}")
+    return "\n\n".join(parts)
+
+
 def render_universe(facts: Facts) -> str:
     """Every market of the venue with its tier, or why it is left out."""
     if facts["as_of"] is None:

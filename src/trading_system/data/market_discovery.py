@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -17,18 +18,25 @@ from trading_system.data.market_registry import (
     InstrumentChange,
     MarketRegistry,
     ShrinkRejected,
+    Universe,
     UniverseAccepted,
     UniverseDecision,
     decide_universe,
 )
 from trading_system.data.spec_cache import load_specs, save_specs
-from trading_system.data.tiering import Eligible
+from trading_system.data.tiering import Eligible, RegistryParameters
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.market import Instrument, Ticker, Tier
 from trading_system.domain.protocols import Clock, MarketData
 
 _RETRY: Final = timedelta(minutes=5)
 """After a failed or refused discovery."""
+
+
+def rules_name(parameters: RegistryParameters) -> str:
+    """Text that differs whenever the rules of eligibility differ."""
+    rules = (parameters.rules, sorted(parameters.pinned), sorted(parameters.blocklist), sorted(parameters.candidate_symbols or ("all",)))
+    return blake2b(repr(rules).encode(), digest_size=16).hexdigest()
 
 
 class SpecSource(Enum):
@@ -71,13 +79,21 @@ class MarketDiscovery:
         self._registry = registry
         self._cache_path = cache_path
         self._next_at: datetime | None = None
+        self._before: Universe | None = None
+        self.is_done = False
+        """True once the venue's list was read and judged in this process, whether it was believed or not."""
 
     def restore(self) -> datetime | None:
-        """Give the registry the cached specs of any age, for managing what is held; return when they were saved."""
+        """Give the registry the cached specs of any age, for managing what is held; return when they were saved.
+
+        The universe that an earlier process discovered last by the same rules is what the first discovery is compared with.
+        """
         cached = load_specs(self._cache_path) if self._cache_path else None
         if cached is None:
             return None
         self._registry.apply_instruments(cached.instruments)
+        if cached.eligible and cached.judged_by == rules_name(self._registry.parameters):
+            self._before = Universe(cached.saved_at, {one.symbol: one for one in cached.eligible})
         return cached.saved_at
 
     def is_due(self, now: datetime) -> bool:
@@ -98,17 +114,21 @@ class MarketDiscovery:
             if cached is None or not cached.is_fresh(now, timedelta(hours=self._registry.parameters.spec_cache_hours)):
                 return DiscoveryReport(now, None, failure=f"instruments: {instruments}")
             source, instruments = SpecSource.CACHE, cached.instruments
-        decision = decide_universe(instruments, tickers, self._registry.universe, self._registry.parameters, now)
+        last = self._registry.universe or self._before
+        decision = decide_universe(instruments, tickers, last, self._registry.parameters, now)
+        self.is_done = True
         if isinstance(decision, ShrinkRejected):
             # the quotes' modes are facts all the same; a list that cannot be believed must not replace the cache
             self._registry.observe_modes(tickers)
+            if last is not None:
+                self._registry.adopt(last)
             return DiscoveryReport(now, decision, source)
         changes = self._registry.apply_instruments(instruments)
         self._registry.observe_modes(tickers)
         self._registry.apply(decision)
         self._next_at = now + self._interval
         if source is SpecSource.VENUE:
-            cache_failure = await self._save(instruments, now)
+            cache_failure = await self._save(instruments, now, decision.universe)
         return DiscoveryReport(now, decision, source, changes, cache_failure=cache_failure)
 
     @property
@@ -127,11 +147,12 @@ class MarketDiscovery:
         except ReadFailed as error:
             return error
 
-    async def _save(self, instruments: tuple[Instrument, ...], now: datetime) -> str | None:
+    async def _save(self, instruments: tuple[Instrument, ...], now: datetime, universe: Universe) -> str | None:
         if self._cache_path is None:
             return None
         try:
-            await asyncio.to_thread(save_specs, self._cache_path, instruments, now)
+            name = rules_name(self._registry.parameters)
+            await asyncio.to_thread(save_specs, self._cache_path, instruments, now, universe.eligible, name)
         except OSError as error:
             return f"{type(error).__name__}: {error}"
         return None

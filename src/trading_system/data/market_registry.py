@@ -125,9 +125,13 @@ class MarketRegistry:
 
     def apply(self, decision: UniverseAccepted) -> None:
         """Adopt a decided universe."""
-        self._universe = decision.universe
-        self._tiers.update({e.symbol: e.tier for e in decision.universe.eligible})
-        self._eligible = tuple(e.symbol for e in decision.universe.eligible)
+        self.adopt(decision.universe)
+
+    def adopt(self, universe: Universe) -> None:
+        """Take a universe as the last good one: a new one, or that of an earlier process when the first of this one is not believed."""
+        self._universe = universe
+        self._tiers.update({e.symbol: e.tier for e in universe.eligible})
+        self._eligible = tuple(e.symbol for e in universe.eligible)
 
     def observe_modes(self, tickers: Iterable[Ticker]) -> None:
         """Note each market's mode from fresh quotes, between discoveries."""

@@ -16,6 +16,7 @@ from trading_system.domain.signals import NoSignal, Signal
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import BPS, to_ms
 from trading_system.live.engine_feed import FeedHost, feed
+from trading_system.live.gate_days import GateDays, day_of
 
 
 class ScanHost(FeedHost, Protocol):
@@ -69,9 +70,10 @@ class Costs:
 class DecisionBook:
     """The last decision per symbol, and how often each gate blocked since the last daily summary."""
 
-    def __init__(self, trace_every_ms: int = 300_000) -> None:
+    def __init__(self, trace_every_ms: int = 300_000, days: GateDays | None = None) -> None:
         """trace_every_ms: a decision that says the same again is worth a trace row when the last one is that old (market time)."""
         self._trace_every_ms = trace_every_ms
+        self.days = GateDays() if days is None else days
         self._traced_ms: dict[Symbol, int] = {}
         self._last: dict[Symbol, Signal | NoSignal] = {}
         self._judged_bar: dict[Symbol, int] = {}
@@ -106,6 +108,7 @@ class DecisionBook:
         """Drop what was said of a symbol that is no longer managed."""
         self._last.pop(symbol, None)
         self._judged_bar.pop(symbol, None)
+        self._traced_ms.pop(symbol, None)
 
     def last(self, symbol: Symbol) -> Signal | NoSignal | None:
         return self._last.get(symbol)
@@ -156,11 +159,15 @@ def coverage(host: ScanHost, rule: CoverageRule) -> Coverage:
 
 
 def judge_markets(host: ScanHost) -> ScanReport:
-    """Ask the strategy about every eligible market whose newest 15m bar was not judged yet."""
+    """Ask the strategy about every eligible market whose newest 15m bar was not judged yet.
+
+    Also while nothing may be opened: `why` explains the markets as they are now, and the histogram has no holes.
+    """
     signals: list[Signal] = []
     traced: list[Signal | NoSignal] = []
     judged = 0
-    now_ms = to_ms(host.clock.now())
+    now = host.clock.now()
+    now_ms, day = to_ms(now), day_of(now)
     for symbol in host.markets.eligible():
         close_ms = host.candles.newest_close_ms(symbol, Timeframe.M15)
         if close_ms is None or not host.decisions.needs(symbol, close_ms):
@@ -171,6 +178,7 @@ def judge_markets(host: ScanHost) -> ScanReport:
             continue  # no usable spread: a data failure, asked again next cycle
         decision = host.strategy.decide(symbol, now_ms, costs)
         judged += 1
+        host.decisions.days.note(decision, close_ms, day)
         if host.decisions.note(decision, close_ms):
             traced.append(decision)
         if isinstance(decision, Signal):

@@ -23,6 +23,7 @@ from trading_system.live.account_view import AccountView
 from trading_system.live.booked_pnl import BookedPnl
 from trading_system.live.coin_processor import DecisionBook, FeeBps
 from trading_system.live.engine_feed import EngineBook
+from trading_system.live.gate_days import GateFile
 from trading_system.live.health_monitor import VenueHealth
 from trading_system.live.log_port import Log
 from trading_system.live.losses import LossBook
@@ -110,6 +111,7 @@ class Components:
     """The same account for the protection loop's own looks, where the venue's edge keeps requests for them."""
     decisions: DecisionBook = field(default_factory=DecisionBook)
     engines: EngineBook = field(default_factory=EngineBook)
+    gate_file: GateFile | None = None
     starvation: StarvationWatch = field(default_factory=StarvationWatch)
     account_view: AccountView = field(default_factory=AccountView)
     booked_pnl: BookedPnl = field(default_factory=BookedPnl)

@@ -137,6 +137,10 @@ class DataStory:
         if keeping_failure is not None:
             self._log.warning(ev.ENGINES_NOT_KEPT, why=keeping_failure)
 
+    def histogram_not_kept(self, why: str) -> None:
+        """The daily count of blocking gates is in memory only until the disk takes it."""
+        self._log.warning(ev.DATA_UNAVAILABLE, what="gate histogram", why=why)
+
     def thin(self, found: Coverage) -> None:
         """Too few markets have their bars: no entries this cycle."""
         self._log.warning(ev.DATA_UNAVAILABLE, what="coverage", ready=found.ready, needed=found.ready_min, universe=found.universe)

@@ -5,6 +5,7 @@ Backtest, paper, torture and live run this very class; only the ports differ.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -82,7 +83,7 @@ class LiveTrading(Components):
         await self._phase(report, "protect", self.protect)
         await self._phase(report, "judge", lambda: self._judge(report))
         await self._phase(report, "candles", self._refresh_candles)
-        if self.entries_allowed:
+        if self.is_warm:
             await self._phase(report, "trade", lambda: self._trade(report))
         self._summarise(report)
         return report
@@ -229,13 +230,18 @@ class LiveTrading(Components):
             self._data.engines(self.engines.take_story(), await keep_engines(self, self.markets.managed()))
 
     async def _trade(self, report: CycleReport) -> None:
-        thin = coverage(self, self.rules.coverage)
-        if not thin.is_enough:
-            self._data.thin(thin)
-            return
         scan = judge_markets(self)
-        report.signals = len(scan.signals)
         self._tell.scanned(scan)
+        await self._keep_gate_days()
+        thin = coverage(self, self.rules.coverage)
+        if not (self.entries_allowed and thin.is_enough):
+            if self.entries_allowed:
+                self._data.thin(thin)
+            for signal in scan.signals:
+                # when entries come on again while its bar is the newest, it is acted on
+                self.decisions.ask_again(signal.symbol)
+            return
+        report.signals = len(scan.signals)
         self._recluster()
         candidates = self._candidates(scan, report)
         if not candidates:
@@ -253,6 +259,16 @@ class LiveTrading(Components):
         if report.entries:
             await self._sync()
             await self.protect()
+
+    async def _keep_gate_days(self) -> None:
+        days = self.decisions.days
+        if self.gate_file is None or not days.is_changed:
+            return
+        days.is_changed = False
+        failure = await asyncio.to_thread(self.gate_file.write, days.encoded())
+        if failure is not None:
+            days.is_changed = True
+            self._data.histogram_not_kept(failure)
 
     def announce_plan(self, plan: AuctionPlan) -> None:
         """Tell the auction's result before it is acted on."""

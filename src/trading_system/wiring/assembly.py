@@ -35,6 +35,7 @@ from trading_system.execution.registry import PositionRegistry
 from trading_system.live.coin_processor import DecisionBook, FeeBps
 from trading_system.live.components import CooldownBook, LiveRules
 from trading_system.live.engine_feed import EngineBook
+from trading_system.live.gate_days import GateDays, GateFile
 from trading_system.live.health_monitor import VenueHealth
 from trading_system.live.journal_story import JournalStory
 from trading_system.live.live_trading import LiveTrading
@@ -69,6 +70,7 @@ class Ports:
     spec_cache: Path | None = None
     health_file: Path | None = None
     engine_store: EngineStore | None = None
+    gate_file: Path | None = None
     look_account: Account | None = None
     """The account once more, for the protection loop's own looks, where the edge keeps requests for them."""
 
@@ -110,6 +112,7 @@ def assemble(
         HealthBook(health_parameters) if health_file is None else health_file.load(health_parameters),
         health_file,
     )
+    gate_file = None if ports.gate_file is None else GateFile(ports.gate_file)
     volatility = VolatilityBook()
     protection = settings.safety.protection
     entry_fee = limits.fees.maker if limits.entry_style is EntryStyle.POST_ONLY else limits.fees.taker
@@ -147,7 +150,10 @@ def assemble(
         cooldowns=CooldownBook(journal),
         engines=EngineBook(ports.engine_store, "" if ports.engine_store is None else maker_of(settings, strategy)),
         look_account=ports.look_account,
-        decisions=DecisionBook(trace_every_ms=int(settings.strategy.decision_trace_minutes * 60_000)),
+        decisions=DecisionBook(
+            int(settings.strategy.decision_trace_minutes * 60_000), GateDays() if gate_file is None else gate_file.load()
+        ),
+        gate_file=gate_file,
         starvation=StarvationWatch(p.starvation_rule(settings)),
     )
     story = JournalStory(journal.state, log, ports.recorder, ports.alerts, on_closed=losses.note_closed)

@@ -39,7 +39,7 @@ from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import PacedClock, WallClock
 from trading_system.wiring.control import open_control
 from trading_system.wiring.daemon import Daemon, Say
-from trading_system.wiring.data_files import DATA_HEALTH_FILE, ENGINES_FILE, JOURNAL_FILE, SPECS_FILE
+from trading_system.wiring.data_files import DATA_HEALTH_FILE, ENGINES_FILE, GATE_DAYS_FILE, JOURNAL_FILE, SPECS_FILE
 from trading_system.wiring.embedded_exchange import EmbeddedExchange
 from trading_system.wiring.entry_gates import SCHEMA_GATE, SCHEMA_RECHECK_S, judge_schema, missing_acts
 from trading_system.wiring.good_config import GoodConfigKeeper, announce
@@ -141,6 +141,7 @@ async def built_daemon(context: RunContext, lock: InstanceLock) -> AsyncIterator
             spec_cache=data_dir / SPECS_FILE,
             health_file=data_dir / DATA_HEALTH_FILE,
             engine_store=engine_store,
+            gate_file=data_dir / GATE_DAYS_FILE,
         )
         rules = live_rules(settings)
         live = assemble(settings, ports, journal, strategy, data_dir, rules=rules)

@@ -124,7 +124,7 @@ class Daemon:
         """One discovery, one set of quotes, one complete look; None when it worked, else what did not."""
         live = self.live
         try:
-            if live.markets.universe is None:
+            if not live.discovery.is_done:
                 report = await live.discover()
                 if report.failure is not None:
                     return report.failure

@@ -1,13 +1,18 @@
-"""Why a market gave no signal: its last gate ladder, and how near the markets are to one. Pure."""
+"""Why a market gave no signal: its last gate ladder, how near the markets are to one, and which gates stop them day by day."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from trading_system.domain.signals import GateState, NoSignal, Signal
 from trading_system.domain.units import from_ms
+from trading_system.live.gate_days import GateDay, GateFile, rows_of
+from trading_system.live.gate_days import GateRow as GateCount
+from trading_system.wiring.data_files import GATE_DAYS_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +66,18 @@ def _remoteness(row: LadderRow) -> tuple[int, float, str]:
     # distances compare within one gate only, which is where equal counts of passed gates stand
     far = 0.0 if row.blocking is None else float("inf") if distance is None else abs(distance)
     return -row.passed, far, row.symbol
+
+
+def read_gate_days(data_dir: Path, count: int) -> dict[str, Any]:
+    """The newest `count` days of the daemon's histogram, newest first; with or without a daemon running."""
+    kept = GateFile(data_dir / GATE_DAYS_FILE).load()
+    return {"days": [_day_facts(name, kept.days[name], kept.top(name)) for name in sorted(kept.days, reverse=True)[:count]]}
+
+
+def _day_facts(name: str, day: GateDay, top: GateCount | None) -> dict[str, Any]:
+    def facts(row: GateCount) -> dict[str, Any]:
+        counts = {"gate": row.gate, "reason": row.reason, "stopped": row.stopped, "reached": row.reached}
+        return {**counts, "share": row.share, "of_all": row.stopped / day.judged}
+
+    rows = [facts(row) for row in rows_of(day)]
+    return {"day": name, "judged": day.judged, "signals": day.signals, "top": None if top is None else facts(top), "gates": rows}

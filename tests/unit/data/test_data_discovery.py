@@ -9,7 +9,9 @@ from data_builders import ADA, BTC, D, FakeVenue, ManualClock, a_ticker, an_inst
 from trading_system.data.market_discovery import MarketDiscovery, SpecSource
 from trading_system.data.market_registry import MarketRegistry, ShrinkRejected, UniverseAccepted
 from trading_system.data.spec_cache import load_specs, save_specs
+from trading_system.data.tiering import RegistryParameters
 from trading_system.domain.market import Tier
+from trading_system.domain.symbols import Symbol
 
 
 def a_discovery(cache: Path | None = None) -> tuple[MarketDiscovery, FakeVenue, ManualClock, MarketRegistry]:
@@ -70,6 +72,44 @@ async def test_a_maintenance_answer_keeps_the_old_universe() -> None:
 
     assert report.decision == ShrinkRejected(30, 3, D(15))
     assert len(registry.eligible()) == 30
+
+
+async def test_the_shrink_guard_remembers_the_last_universe_over_a_restart(tmp_path: Path) -> None:
+    """A restart during the venue's maintenance took whatever three markets there were for the universe."""
+    discovery, venue, _, _ = a_discovery(tmp_path / "specs.json")
+    names = [f"C{i}/USD" for i in range(30)]
+    venue.listed, venue.quotes = tuple(an_instrument(n) for n in names), tuple(a_ticker(n) for n in names)
+    await discovery.discover()
+    again, venue, _, registry = a_discovery(tmp_path / "specs.json")
+    venue.listed, venue.quotes = tuple(an_instrument(n) for n in names[:3]), tuple(a_ticker(n) for n in names[:3])
+
+    again.restore()
+    assert not again.is_done
+    report = await again.discover()
+
+    assert report.decision == ShrinkRejected(30, 3, D(15))
+    assert again.is_done
+    assert len(registry.eligible()) == 30
+    venue.listed, venue.quotes = tuple(an_instrument(n) for n in names[:20]), tuple(a_ticker(n) for n in names[:20])
+    report = await again.discover()
+    assert isinstance(report.decision, UniverseAccepted)
+    assert (report.decision.added, len(report.decision.removed)) == ((), 10)
+
+
+async def test_a_universe_that_was_judged_by_other_rules_guards_nothing(tmp_path: Path) -> None:
+    """Who narrows the list on purpose must not be refused for it."""
+    discovery, venue, clock, _ = a_discovery(tmp_path / "specs.json")
+    names = [f"C{i}/USD" for i in range(30)]
+    venue.listed, venue.quotes = tuple(an_instrument(n) for n in names), tuple(a_ticker(n) for n in names)
+    await discovery.discover()
+    narrow = MarketRegistry(RegistryParameters(candidate_symbols=frozenset({Symbol("C1/USD"), Symbol("C2/USD")})))
+    again = MarketDiscovery(venue, clock, narrow, tmp_path / "specs.json")
+
+    again.restore()
+    report = await again.discover()
+
+    assert isinstance(report.decision, UniverseAccepted)
+    assert narrow.eligible() == (Symbol("C1/USD"), Symbol("C2/USD"))
 
 
 async def test_a_start_without_the_venue_knows_ticks_and_sizes_from_the_cache_however_old(tmp_path: Path) -> None:
