@@ -14,10 +14,11 @@ from typing import Final, NamedTuple
 
 from trading_system.domain.market import Timeframe
 
-CAPACITY: Final[Mapping[Timeframe, int]] = MappingProxyType({Timeframe.M15: 800, Timeframe.H1: 700, Timeframe.H4: 1_700, Timeframe.D1: 420})
-"""Bars kept per series. 4h: targets look back 1,500 bars and the ATR rank 250 more begin earlier, so 1,700; 1d: EMA200 needs
-200 to be seeded and as many to forget its seed; 15m and 1h: 500 to warm up, and room for a weekend without the venue (a week of
-15m bars: nobody asks further back, and 250 markets of them weigh). Each fits into one answer of the venue (2,000 candles)."""
+CAPACITY: Final[Mapping[Timeframe, int]] = MappingProxyType({Timeframe.M15: 650, Timeframe.H1: 600, Timeframe.H4: 1_700, Timeframe.D1: 720})
+"""Bars kept per series. 4h: targets look back 1,500 bars and the ATR rank 250 more begin earlier, so 1,700; 1d: EMA200 needs 200 to be
+seeded, and 520 more until less than 1 % of the seed is left in it (with 220 more it is 11 %, and nearly all decisions that a cold start
+made otherwise were those of the bias); 15m and 1h: 500 to warm up, and room for a weekend without the venue: nobody asks further back,
+and 250 markets of them weigh. Each fits into one answer of the venue (2,000 candles)."""
 
 
 @dataclass(frozen=True, slots=True)

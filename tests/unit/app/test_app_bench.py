@@ -13,6 +13,7 @@ from trading_system.app.bench.figures import FIGURES, KEYS
 from trading_system.app.bench.generated_bars import all_timeframes, feed_of, generate_quarters
 from trading_system.app.bench.readings import Reading, Unmeasured, reading_of
 from trading_system.app.bench.report import as_json, render_table
+from trading_system.app.bench.smc_library import read_facts
 from trading_system.domain.market import Timeframe
 from trading_system.strategy.bars import is_sound
 from trading_system.strategy.smc_engine import SmcStrategy
@@ -128,3 +129,18 @@ async def test_the_distant_venue_answers_exactly_the_range_that_was_asked_for() 
     bars = await venue.candles(SYMBOL, Timeframe.H1, 0, 3 * Timeframe.H1.ms)
 
     assert [bar.open_ms // Timeframe.H1.ms for bar in bars] == [0, 1, 2, 3]
+
+
+def test_the_library_is_not_measured_with_the_reason_where_it_is_not_installed() -> None:
+    assert read_facts({"missing": "No module named 'pandas'"}, 10.0) == Unmeasured(
+        "smartmoneyconcepts is not installed (No module named 'pandas'); pip install 'trading-system[bench]'"
+    )
+    assert isinstance(read_facts({}, 10.0), Unmeasured)
+
+
+def test_the_library_is_told_beside_ours() -> None:
+    found = read_facts({"ms": [900.0, 1_000.0, 1_100.0], "version": "0.0.27"}, 10.0)
+
+    assert isinstance(found, Reading)
+    assert found.median == 1_000.0
+    assert "100 x ours" in found.note

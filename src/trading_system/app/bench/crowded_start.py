@@ -35,9 +35,9 @@ from trading_system.wiring.clock import WallClock
 from trading_system.wiring.memory import give_back
 
 MARKETS: Final = 250
-DAYS: Final = 425
+DAYS: Final = 725
 ROUND_TRIP_S: Final = 0.02
-_PATHS: Final = 4
+_PATHS: Final = 2
 Series = dict[Timeframe, list[Bar]]
 
 

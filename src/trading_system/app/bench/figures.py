@@ -47,6 +47,8 @@ FIGURES: Final[tuple[Figure, ...]] = (
     Figure("smc_decide_us", "us CPU", "  of that: one judgement of a 15m bar", "smc", digits=2, is_extra=True),
     Figure("smc_1000_series_ms", "ms CPU", "250 coins x 4 timeframes, one bar each, judged", "smc", digits=1),
     Figure("smc_growth_ratio", "x", "time for 100,000 bars / time for 10,000 (linear = 10)", "smc", digits=2),
+    Figure("smc_same_bars_ms", "ms CPU", "our structure over all kept 4h bars of one market, bar by bar", "smc_library", digits=2),
+    Figure("smc_library_ms", "ms CPU", "the published SMC library over the same bars, in one go", "smc_library", digits=1),
     Figure("ready_s", "s", "process start to READY", "daemon", limit=60, digits=2),
     Figure("protecting_s", "s", "process start to the protection loop running", "daemon", limit=90, digits=2),
     Figure("help_cpu_s", "s CPU", "run.py --help, user + system", "help_cpu", limit=0.3),
