@@ -18,7 +18,7 @@ from trading_system.config.settings import Settings
 from trading_system.domain.account import AccountFlow, VenuePosition
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.events import JournalEvent, SessionStarted
-from trading_system.domain.market import Bar, Instrument, Timeframe
+from trading_system.domain.market import Bar, Instrument, Ticker, Timeframe
 from trading_system.domain.orders import Direction
 from trading_system.domain.protocols import Strategy, StrategyCosts
 from trading_system.domain.signals import Decision, Emitted, GateResult, GateState, Ladder, NoSignal, Regime, Signal
@@ -143,6 +143,9 @@ class ShakyVenue(SimVenue):
         found, listed = await super().instruments(), self._rig.listed
         return found if listed is None else tuple(one for one in found if one.symbol in listed)
 
+    async def tickers(self) -> tuple[Ticker, ...]:
+        return tuple(self._rig.requote(ticker) for ticker in await super().tickers())
+
     async def candles(self, symbol: Symbol, timeframe: Timeframe, since_ms: int, until_ms: int) -> tuple[Bar, ...]:
         bars = await super().candles(symbol, timeframe, since_ms, until_ms)
         return self._rig.distort(symbol, timeframe, bars)
@@ -181,6 +184,8 @@ class DaemonRig:
         """The account log tells nothing of money that moved."""
         self.distort: Callable[[Symbol, Timeframe, tuple[Bar, ...]], tuple[Bar, ...]] = lambda symbol, timeframe, bars: bars
         """What the venue makes of the candles it is asked for; may raise ReadFailed."""
+        self.requote: Callable[[Ticker], Ticker] = lambda ticker: ticker
+        """What the venue quotes instead of what it knows."""
         self.strategy: Strategy = LongOnce(normalise(symbol) for symbol in longs)
         self.log, self.alerts = LineLog(), AlertList()
         self.disk = DiskModel()
