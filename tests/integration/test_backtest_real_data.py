@@ -41,7 +41,7 @@ class WatchedStrategy(FeedWatch):
 
 def run(directory: Path) -> tuple[BacktestRun, WatchedStrategy]:
     strategy = WatchedStrategy()
-    plan = BacktestPlan(directory, START, END, {normalise(name) for name in NAMES}, Settings())
+    plan = BacktestPlan(load_candles(directory, symbols={normalise(name) for name in NAMES}), START, END, Settings())
     return run_backtest(plan, lambda: strategy), strategy
 
 

@@ -45,7 +45,7 @@ class WatchedStrategy(SmcStrategy):
 def run(directory: Path, end: datetime = END) -> tuple[BacktestRun, list[tuple[int, str, str]]]:
     strategy = WatchedStrategy()
     settings = Settings()
-    finished = run_backtest(BacktestPlan(directory, START, end, None, settings), lambda: strategy)
+    finished = run_backtest(BacktestPlan(load_candles(directory), START, end, settings), lambda: strategy)
     return finished, strategy.said
 
 
@@ -101,7 +101,7 @@ def test_cutting_the_input_leaves_every_earlier_decision_unchanged(
 def test_every_bar_the_strategy_gets_is_whole_and_closed_in_every_timeframe(files: Path) -> None:
     watch = FeedWatch()
 
-    run_backtest(BacktestPlan(files, END - timedelta(days=3), END, None, Settings()), lambda: watch)
+    run_backtest(BacktestPlan(load_candles(files), END - timedelta(days=3), END, Settings()), lambda: watch)
 
     since_ms = to_ms(END - timedelta(days=3))
     live = Counter(timeframe for _, symbol, timeframe, bar in watch.fed if symbol == "BTC/USD" and bar.open_ms >= since_ms)

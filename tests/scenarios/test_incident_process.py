@@ -27,6 +27,7 @@ from trading_system.domain.signals import Decision
 from trading_system.domain.symbols import Symbol
 from trading_system.execution.journal import Journal
 from trading_system.execution.journal_memory import EventMemory
+from trading_system.sim.candle_files import load_candles
 from trading_system.wiring.control_protocol import FlattenOrder
 
 S = PositionState
@@ -148,7 +149,7 @@ def test_incident_17_a_backtest_shows_no_bar_of_any_length_before_it_closed(cand
     """A 4h bar was read from its file before it was over."""
     historian = Historian()
 
-    run_backtest(BacktestPlan(candle_files, END - timedelta(days=2), END, None, Settings()), lambda: historian)
+    run_backtest(BacktestPlan(load_candles(candle_files), END - timedelta(days=2), END, Settings()), lambda: historian)
 
     assert {timeframe for _, timeframe, _ in historian.fed} == set(Timeframe)
     assert not historian.too_early

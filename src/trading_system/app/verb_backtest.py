@@ -111,13 +111,14 @@ def _measure(args: argparse.Namespace, settings: Settings, start: datetime | Non
     from trading_system.backtest.period import resolve_period
     from trading_system.domain.errors import ConfigError
     from trading_system.domain.symbols import normalise
+    from trading_system.sim.candle_files import load_candles
 
     try:
         symbols = None if args.symbols is None else {normalise(name) for name in args.symbols.split(",")}
     except ValueError as error:
         raise ConfigError(f"--symbols {args.symbols}: {error}") from error
-    begin, until = resolve_period(args.candles, symbols, start, end)
-    plan = BacktestPlan(args.candles, begin, until, symbols, settings)
+    series = load_candles(args.candles, symbols=symbols)
+    plan = BacktestPlan(series, *resolve_period(series, start, end), settings)
     if args.check_prefixes is not None and not _check_prefixes(plan, args.check_prefixes):
         return None
     return measure(plan, with_random_entry=not args.no_placebo, progress=_progress)
@@ -129,7 +130,6 @@ def _check_prefixes(plan: BacktestPlan, every: int) -> bool:
 
     from trading_system.backtest.prefix_check import PrefixPlan, check_prefixes
     from trading_system.domain.errors import ConfigError
-    from trading_system.sim.candle_files import load_candles
     from trading_system.wiring.parameters import smc_parameters
     from trading_system.wiring.strategies import assumed_costs
 
@@ -138,7 +138,7 @@ def _check_prefixes(plan: BacktestPlan, every: int) -> bool:
         raise ConfigError(f"--check-prefixes is for strategy.engine = smc, not for {settings.strategy.engine}")
     cooldown_ms = round(float(settings.strategy.signal_cooldown_hours) * 3_600_000)
     how = PrefixPlan(smc_parameters(settings), assumed_costs(settings), cooldown_ms, every)
-    series, show, reports = load_candles(plan.candles, symbols=plan.symbols), _progress("prefixes"), []
+    series, show, reports = plan.series, _progress("prefixes"), []
     for number, one in enumerate(series):
         show(number, len(series))
         reports.append(check_prefixes(one, how))

@@ -7,7 +7,7 @@ has its stop before the next price. Ticks come at bar boundaries and after fills
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,6 @@ from trading_system.domain.errors import ConfigError
 from trading_system.domain.events import SessionStarted
 from trading_system.domain.market import Timeframe
 from trading_system.domain.protocols import Strategy
-from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import from_ms, to_ms
 from trading_system.execution.journal import Journal
 from trading_system.execution.journal_memory import EventMemory
@@ -29,7 +28,7 @@ from trading_system.live.components import LiveRules
 from trading_system.live.live_trading import LiveTrading
 from trading_system.live.protection_loop import ProtectionLoop
 from trading_system.live.venue_control import InProcessControl
-from trading_system.sim.candle_files import load_candles
+from trading_system.sim.candle_files import CandleSeries
 from trading_system.sim.exchange import ExchangeConfig, SimExchange
 from trading_system.sim.ports import SimVenue
 from trading_system.sim.replay import OFFSETS_MS, Replay
@@ -48,12 +47,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class BacktestPlan:
-    """What to run. `start` on a full hour, `end` exclusive, both UTC."""
+    """What to run: loaded markets, read only, and a period. `start` on a full hour, `end` exclusive, both UTC."""
 
-    candles: Path
+    series: Sequence[CandleSeries]
     start: datetime
     end: datetime
-    symbols: Collection[Symbol] | None
     settings: Settings
 
 
@@ -74,11 +72,10 @@ class BacktestRun:
 
 
 def run_backtest(plan: BacktestPlan, make_strategy: Callable[[], Strategy], progress: Progress = lambda done, total: None) -> BacktestRun:
-    """Load, run to the end, return everything. ConfigError (one clear line) for bad candle files or dates."""
+    """Run to the end, return everything. ConfigError (one clear line) for dates that the candles do not have."""
     if not plan.start < plan.end:
         raise ConfigError(f"--from {plan.start:%Y-%m-%d} must lie before --to {plan.end:%Y-%m-%d}")
-    series = load_candles(plan.candles, symbols=plan.symbols)
-    replay = Replay(series, to_ms(plan.start), to_ms(plan.end))
+    replay = Replay(plan.series, to_ms(plan.start), to_ms(plan.end))
     exchange = SimExchange(replay, ExchangeConfig(deposit_usd=plan.settings.backtest.start_equity_usd, keeps_minutes=False))
     with tempfile.TemporaryDirectory(prefix="ts-backtest-") as scratch:
         return run_virtual(lambda loop: _run(loop, plan, replay, exchange, make_strategy(), Path(scratch), progress))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 from trading_system.domain.errors import ConfigError
 from trading_system.domain.market import Timeframe
-from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import from_ms
-from trading_system.sim.candle_files import load_candles
+from trading_system.sim.candle_files import CandleSeries
 
 HOUR_MS = Timeframe.H1.ms
 
@@ -23,13 +21,11 @@ def check_period(start: datetime | None, end: datetime | None) -> None:
         raise ValueError(f"--from {start:%Y-%m-%d %H:%M} must lie before --to {end:%Y-%m-%d %H:%M}")
 
 
-def resolve_period(
-    directory: Path, symbols: Collection[Symbol] | None, start: datetime | None, end: datetime | None
-) -> tuple[datetime, datetime]:
-    """Start and end (exclusive); what was not given is where the files begin and end. ConfigError: bad files, or nothing there."""
-    series = [one for one in load_candles(directory, symbols=symbols) if len(one.quarters)]
+def resolve_period(loaded: Sequence[CandleSeries], start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+    """Start and end (exclusive); what was not given is where the files begin and end. ConfigError: nothing there."""
+    series = [one for one in loaded if len(one.quarters)]
     if not series:
-        raise ConfigError(f"{directory}: the 15m files hold no bars")
+        raise ConfigError("the 15m files hold no bars")
     first_ms = min(one.quarters.open_ms[0] for one in series)
     last_ms = max(one.quarters.open_ms[-1] for one in series) + Timeframe.M15.ms
     data_start, data_end = from_ms(-(-first_ms // HOUR_MS) * HOUR_MS), from_ms(last_ms)

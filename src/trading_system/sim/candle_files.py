@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from array import array
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -62,18 +62,21 @@ def _files(directory: Path, timeframe: Timeframe) -> Iterator[tuple[Symbol, Path
 
 def read_candle_file(path: Path, timeframe: Timeframe) -> BarColumns:
     """Read and check one file; CandleFileError names file, row (the first data row is 1) and value."""
-    columns = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    columns: Sequence[Sequence[float]] = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     times, *prices = columns
     bars = BarColumns(max(1, len(times)))
-    bars.open_ms = array("q", map(int, times))
-    bars.open, bars.high, bars.low, bars.close, bars.volume = (array("d", column) for column in prices)
+    bars.open_ms = times if isinstance(times, array) else array("q", map(int, times))
+    bars.open, bars.high, bars.low, bars.close, bars.volume = (
+        column if isinstance(column, array) else array("d", column) for column in prices
+    )
     _check(path, bars, timeframe.ms)
     return bars
 
 
-def _read_parquet(path: Path) -> list[list[float]]:
+def _read_parquet(path: Path) -> list[array[Any]]:
+    """Column by column, without a Python object for each cell."""
     try:
-        from pyarrow import ArrowInvalid
+        from pyarrow import ArrowInvalid, float64, int64
         from pyarrow.parquet import read_table
     except ImportError as error:
         raise CandleFileError(f"{path}: reading parquet needs pyarrow; install trading-system[parquet], or convert to csv") from error
@@ -84,11 +87,23 @@ def _read_parquet(path: Path) -> list[list[float]]:
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
         raise CandleFileError(f"{path}: column {missing[0]} is missing; there are: {', '.join(table.column_names)}")
-    cells: list[list[Any]] = [table.column(name).to_pylist() for name in COLUMNS]
-    for row, values in enumerate(zip(*cells, strict=True), 1):
-        if None in values:
-            raise CandleFileError(f"{path}, row {row}: {COLUMNS[values.index(None)]} is empty")
-    return cells
+    columns = []
+    for name in COLUMNS:
+        cells = table.column(name)
+        if cells.null_count:
+            row = cells.is_null().to_pylist().index(True) + 1
+            raise CandleFileError(f"{path}, row {row}: {name} is empty")
+        packed: array[Any] = array("q" if name == "timestamp" else "d")
+        try:
+            for chunk in cells.cast(int64() if name == "timestamp" else float64()).chunks:
+                start = chunk.offset * packed.itemsize
+                data = chunk.buffers()[1]
+                if data is not None:
+                    packed.frombytes(memoryview(data)[start : start + len(chunk) * packed.itemsize])
+        except ArrowInvalid as error:
+            raise CandleFileError(f"{path}: {name} holds something that is no number ({str(error).splitlines()[0]})") from error
+        columns.append(packed)
+    return columns
 
 
 def _read_csv(path: Path) -> list[list[float]]:
