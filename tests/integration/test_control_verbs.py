@@ -102,7 +102,6 @@ def test_a_running_daemon_is_asked_halted_and_resumed_and_the_disk_answers_when_
         (["why"], 2, "SYMBOL"),
         (["why", "BTC", "--all"], 2, "SYMBOL"),
         (["why", "???"], 2, "not a symbol"),
-        (["halt"], 2, "--reason"),
         (["halt", "--reason", " "], 2, "reason"),
         (["resume"], 2, "--reason"),
         (["resume", "--reason", "x"], 1, "nothing to resume"),

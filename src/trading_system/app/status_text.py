@@ -46,11 +46,12 @@ def render_status(facts: Facts) -> str:
     return "\n".join([*lines, *(f"warning     {text}" for text in facts["warnings"])])
 
 
-def render_offline_status(facts: Facts) -> str:
-    """No daemon runs: the disk alone speaks."""
+def render_offline_status(facts: Facts, holder: int | None = None) -> str:
+    """No daemon answers: the disk alone speaks. holder: the process that runs all the same and is silent."""
+    runs = "NOT RUNNING" if holder is None else f"NO ANSWER from process {holder}, which may hang: `systemctl restart trading-bot`"
     who = "nothing is known" if facts["mode"] is None else f"{facts['mode']} on {facts['venue']}, session {facts['session']}"
     lines = [
-        f"state       NOT RUNNING; a start would begin in {facts['state']} · {who}",
+        f"state       {runs}; a start would begin in {facts['state']} · {who}",
         *_latch_lines(facts),
         f"journal     {facts['journal_records']} records, the newest at {moment(facts['last_record_at'])} (market time)",
         f"positions   {facts['positions']} open as the journal knows, {facts['unprotected']} not fully covered by stops; "

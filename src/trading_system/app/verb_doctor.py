@@ -54,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
     else:
         for check in checks:
             print(f"{check.finding.value.upper():8} {check.name:10} {check.text}")
-        print("everything is in order" if is_well else "a human has to act: see FAILED")
+        warnings = sum(check.finding is Finding.WARNING for check in checks)
+        well = "everything is in order" if not warnings else f"nothing failed; {warnings} to look at: see WARNING"
+        print(well if is_well else "a human has to act: see FAILED")
     return ExitCode.CLEAN if is_well else ExitCode.FAULT
 
 

@@ -12,9 +12,14 @@ from trading_system.app.operator_options import add_operator_options, data_dir_o
 SUMMARY = "kill switch: no entries, take-profits cancelled, stops kept; works with the daemon down, too"
 
 
+NO_REASON = "no reason given"
+ANSWER_S = 5.0
+"""A daemon that is silent for so long gets the file: in an emergency nobody waits for an answer."""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     add_operator_options(parser)
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="for the journal and the alert")
+    parser.add_argument("--reason", default=NO_REASON, metavar="TEXT", help="for the journal and the alert")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         return fail("halt", "a reason is required", ExitCode.USAGE)
     data_dir = data_dir_of(args)
     try:
-        answer = ask(data_dir, HaltOrder(args.reason))
+        answer = ask(data_dir, HaltOrder(args.reason), wait_s=ANSWER_S)
     except DaemonAway as away:
         return _by_file(data_dir, away.holder) if away.holder is not None else _while_down(args, data_dir)
     if not answer.is_ok:

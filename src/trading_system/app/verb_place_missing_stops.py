@@ -23,7 +23,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         answer = ask(data_dir_of(args), PlaceStopsOrder(args.dry_run))
     except DaemonAway as away:
-        return fail("place-missing-stops", f"{away}; a start places missing stops by itself (`positions` shows what the journal knows)")
+        how = "a start" if away.holder is None else "it may hang; a restart (systemctl restart trading-bot)"
+        return fail("place-missing-stops", f"{away}; {how} places missing stops by itself (`positions` shows what the journal knows)")
     if not answer.is_ok:
         return fail("place-missing-stops", answer.error)
     missing = answer.facts["missing"]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from trading_system.app.exit_codes import ExitCode
 from trading_system.app.operator_options import add_operator_options, data_dir_of, fail, show_json
+
+if TYPE_CHECKING:
+    from trading_system.app.daemon_call import DaemonAway
 
 SUMMARY = "state, equity, positions and what keeps entries off; works with the daemon down, too"
 
@@ -33,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.CLEAN
 
 
-def _from_disk(args: argparse.Namespace, away: Exception) -> int:
+def _from_disk(args: argparse.Namespace, away: DaemonAway) -> int:
     import msgspec
 
     from trading_system.app.status_text import render_offline_status
@@ -42,5 +46,5 @@ def _from_disk(args: argparse.Namespace, away: Exception) -> int:
     facts = msgspec.to_builtins(offline_status(data_dir_of(args)))
     if args.json:
         return show_json({"running": False, "why": str(away), **facts})
-    print(f"{away}; this is what the disk says\n{render_offline_status(facts)}")
+    print(f"{away}; this is what the disk says\n{render_offline_status(facts, away.holder)}")
     return ExitCode.CLEAN
