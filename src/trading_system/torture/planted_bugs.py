@@ -244,8 +244,8 @@ def _refused_is_taken_for_placed() -> ExitStack:
 def _read_error_is_empty() -> ExitStack:
     honest = private_reads.read_private
 
-    async def read_private(host: Any, **more: Any) -> PrivateReads:
-        reads = await honest(host, **more)
+    async def read_private(*given: Any, **more: Any) -> PrivateReads:
+        reads = await honest(*given, **more)
         return replace(reads, positions=reads.positions or (), open_orders=reads.open_orders or (), fills=reads.fills or (), failures=())
 
     return _swap(account_sync, "read_private", read_private)
