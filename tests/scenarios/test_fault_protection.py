@@ -297,7 +297,9 @@ def test_fault_d16_a_target_that_is_refused_for_ever_costs_neither_stop_nor_sibl
 
     assert [kind for kind, _, _ in end.limits()] == ["tp1"]
     assert end.stops() == [(D("0.1250"), D(79_200))]
-    assert len(end.of(ev.OrderRejected)) <= 2, "it is not tried again and again"
+    began, *again = (refused.at for refused in end.of(ev.OrderRejected))
+    after_s = [round((at - began).total_seconds()) for at in again]
+    assert after_s == [30, 630], "tried again once the position is 30 s old, then every ten minutes"
 
 
 def test_fault_d17_the_stop_of_a_short_is_rounded_to_the_side_of_less_loss() -> None:
