@@ -12,6 +12,7 @@ from trading_system.app.cli import main
 from trading_system.domain import log_events as ev
 from trading_system.domain.modes import Mode
 from trading_system.domain.symbols import Symbol
+from trading_system.storage.records import DECISION_TRACE, decode_payload, encode_payload
 from trading_system.wiring.control_protocol import HaltOrder, ResumeOrder, WhyQuery
 from trading_system.wiring.ladder_report import read_gate_days
 
@@ -87,3 +88,20 @@ def test_a_collapsed_list_at_a_restart_keeps_the_universe_of_the_process_before(
         await rig.until(lambda: bool(lines(rig, ev.UNIVERSE_DISCOVERED)), 400)
 
     run_rig(lambda loop: DaemonRig(loop, tmp_path, prices, ()), scenario)
+
+
+def test_a_recorded_judgement_names_its_facts_when_it_is_new_and_when_it_says_the_same_again(tmp_path: Path) -> None:
+    """The ladder became a tuple for speed, and its record a list of bare values that nobody could read a year later."""
+
+    async def scenario(rig: DaemonRig) -> None:
+        await rig.until(lambda: rig.live.is_warm and rig.live.cycle > 0, 300)
+        await rig.clock.sleep(1_000)
+        told = [decode_payload(encode_payload(payload)) for kind, _, payload in rig.history.rows if kind == DECISION_TRACE]
+        first, again, *_ = [row for row in told if row["symbol"] == BTC]
+        gate = {"name": "wanted", "state": "failed", "required": "asked for by the test", "actual": None, "distance": None}
+        assert first["ladder"]["price"] == again["price"]
+        assert first["ladder"]["gates"] == [{**gate, "reason_code": None}]
+        assert again["blocking"] == {**gate, "reason_code": None}
+        assert "ladder" not in again
+
+    run_rig(lambda loop: DaemonRig(loop, tmp_path, STEADY, ()), scenario)

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from trading_system.data.atomic_file import write_whole
-from trading_system.domain.signals import GateState, NoSignal, Signal
+from trading_system.domain.signals import NoSignal, Signal
 from trading_system.domain.symbols import Symbol
 
 DAYS_KEPT: Final = 400
@@ -74,8 +74,8 @@ class GateDays:
         gates = decision.ladder.gates
         if len(gates) != len(count.gates):
             count.gates = tuple(gate.name for gate in gates)
-        failed = next((gate.name for gate in gates if gate.state is GateState.FAILED), "?")
-        reasons = count.stopped.setdefault(failed, {})
+        blocking = decision.ladder.blocking
+        reasons = count.stopped.setdefault("?" if blocking is None else blocking.name, {})
         reasons[decision.reason_code] = reasons.get(decision.reason_code, 0) + 1
 
     def _begin(self, day: str) -> GateDay:

@@ -15,7 +15,7 @@ from trading_system.domain.modes import Mode
 from trading_system.domain.orders import ClientOrderId
 from trading_system.domain.positions import OwnOrder
 from trading_system.domain.protocols import Alerter, EventRecorder
-from trading_system.domain.signals import GateState, NoSignal, Signal
+from trading_system.domain.signals import NoSignal, Signal
 from trading_system.domain.symbols import Symbol
 from trading_system.domain.units import ZERO, from_ms
 from trading_system.execution.execution_gateway import SendStatus
@@ -85,9 +85,10 @@ class Narrator:
             }
             if self._traced.get(decision.symbol) == code:
                 # the same again: the gate that stopped it says all, and a row of it weighs a tenth
-                row |= {"price": ladder.price, "blocking": next((g for g in ladder.gates if g.state is GateState.FAILED), None)}
+                blocking = ladder.blocking
+                row |= {"price": ladder.price, "blocking": None if blocking is None else blocking._asdict()}
             else:
-                row |= {"ladder": ladder}
+                row |= {"ladder": ladder.facts()}
             self._traced[decision.symbol] = code
             self._recorder.record("decision_trace", from_ms(decision.at_ms), row)
 
