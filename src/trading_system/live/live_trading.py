@@ -43,6 +43,9 @@ from trading_system.safety.invariants import Invariant
 from trading_system.safety.modes import Halt
 
 T = TypeVar("T")
+_KEEP_S_MAX: Final = 5.0
+_KEEP_PAUSE_S: Final = 600.0
+"""Process seconds without a further try after a disk that did not answer."""
 UNKNOWN_S_MAX: Final = 600.0
 """Process seconds after which a human hears of an order whose fate is still unknown."""
 
@@ -67,6 +70,7 @@ class LiveTrading(Components):
         """Orders that were a reason to halt already."""
         self._judged_failures = 0
         """Refusals of the journal's medium that the invariants have seen."""
+        self._keep_again_s = float("-inf")
         self._wallet_cycle = 0
         """The cycle that read the wallet last: entries are sized on a reading of their own cycle only."""
 
@@ -85,6 +89,7 @@ class LiveTrading(Components):
         await self._phase(report, "candles", self._refresh_candles)
         if self.is_warm:
             await self._phase(report, "trade", lambda: self._trade(report))
+            await self._phase(report, "keep", self._keep)
         self._summarise(report)
         return report
 
@@ -227,12 +232,11 @@ class LiveTrading(Components):
             self._data.candles(await refresh_candles(self))
             if self.rules.audits_per_cycle:
                 self._data.audited(await audit_candles(self, self.rules.audits_per_cycle))
-            self._data.engines(self.engines.take_story(), await keep_engines(self, self.markets.managed()))
+            self._data.engines(self.engines.take_story(), None)
 
     async def _trade(self, report: CycleReport) -> None:
         scan = judge_markets(self)
         self._tell.scanned(scan)
-        await self._keep_gate_days()
         thin = coverage(self, self.rules.coverage)
         if not (self.entries_allowed and thin.is_enough):
             if self.entries_allowed:
@@ -259,6 +263,20 @@ class LiveTrading(Components):
         if report.entries:
             await self._sync()
             await self.protect()
+
+    async def _keep(self) -> None:
+        """For the next start and for people. After everything else, within a deadline: a slow disk costs no entry and no tick."""
+        now_s = self.clock.monotonic()
+        if now_s < self._keep_again_s:
+            return
+        try:
+            async with asyncio.timeout(_KEEP_S_MAX):
+                self._data.engines(None, await keep_engines(self, self.markets.managed()))
+                await self._keep_gate_days()
+        except TimeoutError:
+            # its thread still waits for the disk: with one more every minute soon nothing could be done off the loop
+            self._keep_again_s = now_s + _KEEP_PAUSE_S
+            self._data.engines(None, f"the disk did not take them within {_KEEP_S_MAX:g} s")
 
     async def _keep_gate_days(self) -> None:
         days = self.decisions.days
