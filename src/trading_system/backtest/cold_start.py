@@ -23,7 +23,7 @@ from trading_system.domain.symbols import Symbol
 from trading_system.strategy.parameters import SmcParameters
 from trading_system.strategy.smc_engine import SymbolEngine
 
-DAY_MS: Final = 86_400_000
+DAY_MS: Final = Timeframe.D1.ms
 LEVEL_FRACTION: Final = 1e-4
 """Two signals are the same when entry, stop and target lie within a hundredth of a percent."""
 

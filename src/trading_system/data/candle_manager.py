@@ -201,6 +201,7 @@ class CandleManager:
             else:
                 report.skipped.append(candles.symbol)
         if self.parameters.concurrency == 1:
+            # one after another needs no tasks: in a backtest, where nothing waits, they would be most of the work
             for candles in due:
                 await self._read_symbol(candles, now_ms, report, step)
         else:
@@ -247,10 +248,7 @@ class CandleManager:
         """15m first; what it could not make of the longer frames is fetched."""
         is_probe = self.health.state(candles.symbol) is not HealthState.HEALTHY
         is_read = True
-        closed_by_ms = now_ms - self.parameters.close_grace_ms
         for lane in candles.lanes:
-            if not is_probe and lane.series.is_complete(closed_by_ms):
-                continue
             wanted = candles.plan(lane, now_ms)
             newest = lane.series.newest_open_ms
             if wanted is None and is_probe and newest is not None and lane.timeframe is Timeframe.M15:

@@ -63,11 +63,8 @@ class SymbolCandles:
     def note_checked(self, now_ms: int) -> None:
         """After a refresh: when every expected bar is there, nothing can be due before the next 15m boundary."""
         closed_by = now_ms - self._parameters.close_grace_ms
-        self._quiet_until_ms = now_ms
-        for lane in self.lanes:
-            if not lane.series.is_complete(closed_by):
-                return
-        self._quiet_until_ms = now_ms - closed_by % _STEP_MS + _STEP_MS
+        is_complete = all(lane.series.is_complete(closed_by) for lane in self.lanes)
+        self._quiet_until_ms = now_ms - closed_by % _STEP_MS + _STEP_MS if is_complete else now_ms
 
     def hydrate(self, timeframe: Timeframe, bars: Iterable[Bar], now_ms: int) -> int:
         """Take stored bars; return how many. They are history: nothing is new, nothing is saved again."""

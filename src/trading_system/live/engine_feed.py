@@ -19,7 +19,7 @@ from trading_system.data.series_marks import SeriesMark, find_difference, mark_s
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.market import Timeframe
 from trading_system.domain.protocols import Clock, EngineStore, SnapshotStrategy, Strategy
-from trading_system.domain.signals import Emission, NoSignal, Signal
+from trading_system.domain.signals import Emission
 from trading_system.domain.symbols import Symbol
 from trading_system.live.quotes import QuoteBook
 from trading_system.live.volatility import VolatilityBook
@@ -37,7 +37,6 @@ class EmissionReader(Protocol):
 
 
 class DecisionMemory(Protocol):
-    def last(self, symbol: Symbol) -> Signal | NoSignal | None: ...
     def forget(self, symbol: Symbol) -> None: ...
 
 

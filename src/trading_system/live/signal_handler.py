@@ -24,6 +24,7 @@ from trading_system.execution.order_ids import position_id_of
 from trading_system.live.quotes import QuoteBook
 from trading_system.portfolio.candidate import Candidate
 from trading_system.risk.limits import QuoteLimits
+from trading_system.risk.liquidity import check_signal_spread
 
 
 class SignalRefusal(Enum):
@@ -141,17 +142,14 @@ def _check(signal: Signal, host: SignalHost, now: datetime, errors: list[Excepti
 
 
 def _check_spread(signal: Signal, ticker: Ticker, limits: QuoteLimits) -> RefusedSignal | None:
-    spread = ticker.spread
-    if spread is not None and spread > limits.signal_spread_max:
-        return RefusedSignal(signal, SignalRefusal.SPREAD, limits.signal_spread_max, spread)
-    return None
+    refused = check_signal_spread(ticker, limits)
+    return None if refused is None else RefusedSignal(signal, SignalRefusal.SPREAD, refused.limit, refused.actual)
 
 
 def _check_basis(signal: Signal, ticker: Ticker, limits: QuoteLimits) -> RefusedSignal | None:
     if ticker.mark is None:
         return None
-    has_both_sides = ticker.bid is not None and ticker.ask is not None and 0 < ticker.bid <= ticker.ask
-    prices = [price for price in (ticker.index, mid_of(ticker) if has_both_sides else None) if price is not None]
+    prices = [price for price in (ticker.index, mid_of(ticker) if ticker.has_spread else None) if price is not None]
     # a run of quotes that agree with each other only is accepted as a quote; it is one venue's price, and no reason to enter
     apart = max((abs(price - ticker.mark) / ticker.mark for price in prices), default=ZERO)
     if apart > limits.index_deviation_max:

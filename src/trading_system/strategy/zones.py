@@ -60,11 +60,7 @@ def mitigate(zones: Iterable[Zone], low: float, closed_ms: int) -> None:
 def is_used(zone_ids: Iterable[str], used: Mapping[str, int], at_ms: int) -> bool:
     """True when a signal of a bar that closed before `at_ms` came from one of them. The bar's own signal does not count:
     asking twice about one bar must give the same answer."""
-    if used:
-        for name in zone_ids:
-            if used.get(name, at_ms) < at_ms:
-                return True
-    return False
+    return any(used.get(name, at_ms) < at_ms for name in zone_ids)
 
 
 def select_entry_zone(live: Sequence[Zone], price: float, tolerance: float) -> EntryZone | None:

@@ -8,30 +8,31 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from risk_builders import a_signal
+from trading_system.domain.market import Ticker
+from trading_system.domain.symbols import Symbol
+from trading_system.domain.units import Price
 from trading_system.live.signal_handler import SignalHost, SignalRefusal, SignalReport, SignalRules, make_candidates
 from trading_system.risk.limits import QuoteLimits
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class OddTicker:
+class OddTicker(Ticker):
     """A quote that the quote gate took and whose spread cannot be computed."""
-
-    mark = Decimal(100)
-    index = Decimal(100)
-    bid = None
-    ask = None
 
     @property
     def spread(self) -> Decimal:
         return Decimal(1) / Decimal(0)
 
 
+ODD = OddTicker(Symbol("BTC/USD"), NOON, None, None, None, Price(Decimal(100)), Price(Decimal(100)), Decimal(0))
+
+
 def checked(*, fails_open: bool) -> SignalReport:
     rules = SignalRules(timedelta(hours=4), QuoteLimits(), spread_fails_open=fails_open)
     host: Any = SimpleNamespace(
         clock=SimpleNamespace(now=lambda: NOON),
-        quotes=SimpleNamespace(ticker=lambda symbol: OddTicker(), verdict=lambda symbol, now: None),
+        quotes=SimpleNamespace(ticker=lambda symbol: ODD, verdict=lambda symbol, now: None),
         strategy=SimpleNamespace(mark_emitted=lambda signal: None),
         cooldowns=SimpleNamespace(last_emitted=lambda symbol: None),
         journal=SimpleNamespace(record=lambda event, durable: True),
