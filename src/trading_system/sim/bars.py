@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import mul
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from trading_system.domain.market import Bar
 
@@ -158,27 +158,52 @@ def aggregate(bars: Iterable[Bar], length_ms: int, week_opens_ms: int = MONDAY_M
     return merged
 
 
-class BarSeries:
+class RunningBar:
+    """The bar that prices are added to. `update` is the hot path."""
+
+    __slots__ = ("_close", "_end_ms", "_high", "_low", "_open", "_open_ms", "_volume")
+    length_ms: ClassVar[int]
+
+    def __init__(self) -> None:
+        self._open_ms = self._end_ms = 0
+        self._open = self._high = self._low = self._close = self._volume = 0.0
+
+    def update(self, at_ms: int, price: float, volume: float) -> None:
+        """Add one price."""
+        if at_ms < self._end_ms:
+            if price > self._high:
+                self._high = price
+            elif price < self._low:
+                self._low = price
+            self._close = price
+            self._volume += volume
+            return
+        if self._end_ms:
+            self._close_running(at_ms)
+        self._open_ms = at_ms - at_ms % self.length_ms
+        self._end_ms = self._open_ms + self.length_ms
+        self._open = self._high = self._low = self._close = price
+        self._volume = volume
+
+    def _close_running(self, at_ms: int) -> None:
+        """Keep it: a price came at `at_ms`, after its end."""
+        raise NotImplementedError
+
+    def _running(self) -> Bar:
+        return Bar(self._open_ms, self._open, self._high, self._low, self._close, self._volume)
+
+    def _resume(self, row: Iterable[float]) -> None:
+        """Go on with a running bar from a snapshot."""
+        open_ms, self._open, self._high, self._low, self._close, self._volume = row
+        self._open_ms = int(open_ms)
+        self._end_ms = self._open_ms + self.length_ms
+
+
+class BarSeries(RunningBar):
     """One price series of one market: minute, quarter and hour columns, and the running minute. `update` is the hot path."""
 
-    __slots__ = (
-        "_close",
-        "_day",
-        "_day_key",
-        "_end_ms",
-        "_high",
-        "_low",
-        "_minutes_saved_ms",
-        "_open",
-        "_open_ms",
-        "_past",
-        "_quarter",
-        "_volume",
-        "hours",
-        "minutes",
-        "quarters",
-        "start_ms",
-    )
+    __slots__ = ("_day", "_day_key", "_minutes_saved_ms", "_past", "_quarter", "hours", "minutes", "quarters", "start_ms")
+    length_ms = MINUTE_MS
 
     def __init__(
         self,
@@ -194,6 +219,7 @@ class BarSeries:
         past: a series whose bars before start_ms, without volume, stand in for this one's missing history.
         minutes_saved: how many 1m bars a snapshot keeps, at most 1500.
         """
+        super().__init__()
         self._past = past
         self._minutes_saved_ms = minutes_saved * MINUTE_MS
         self.minutes = BarColumns(1_500)
@@ -205,31 +231,9 @@ class BarSeries:
         self._day_key = -1
         self._day: DayStats | None = None
         self._quarter: Bar | None = None  # the closed minutes of the running quarter, merged
-        self._open_ms = self._end_ms = 0
-        self._open = self._high = self._low = self._close = self._volume = 0.0
 
-    def update(self, at_ms: int, price: float, volume: float) -> None:
-        """Add one price."""
-        if at_ms < self._end_ms:
-            if price > self._high:
-                self._high = price
-            elif price < self._low:
-                self._low = price
-            self._close = price
-            self._volume += volume
-        else:
-            self._roll(at_ms)
-            self._open = self._high = self._low = self._close = price
-            self._volume = volume
-
-    def _roll(self, at_ms: int) -> None:
-        if self._end_ms:
-            self._close_minute(at_ms)
-        self._open_ms = at_ms - at_ms % MINUTE_MS
-        self._end_ms = self._open_ms + MINUTE_MS
-
-    def _close_minute(self, at_ms: int) -> None:
-        minute = self._running_minute()
+    def _close_running(self, at_ms: int) -> None:
+        minute = self._running()
         self.minutes.append(minute)
         quarter = self._open_ms - self._open_ms % QUARTER_MS
         so_far = self._quarter
@@ -252,9 +256,6 @@ class BarSeries:
             hour = quarter - quarter % HOUR_MS
             if at_ms >= hour + HOUR_MS:
                 self.hours.append(aggregate(self.quarters.between(hour, quarter), HOUR_MS)[0])
-
-    def _running_minute(self) -> Bar:
-        return Bar(self._open_ms, self._open, self._high, self._low, self._close, self._volume)
 
     def between(self, resolution: str, from_ms: int, to_ms: int, week_opens_ms: int = MONDAY_MS) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms], the running one included; KeyError for an unknown resolution."""
@@ -284,7 +285,7 @@ class BarSeries:
             since = max(since, self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else since)
         yield from self.minutes.between(since, until)
         if self._end_ms and since <= self._open_ms <= until:
-            yield self._running_minute()
+            yield self._running()
 
     @property
     def first_ms(self) -> int | None:
@@ -319,7 +320,7 @@ class BarSeries:
         return {
             "quarters": text(self.quarters.packed(self.start_ms)),
             "minutes": text(self.minutes.packed(min(unfinished, self._open_ms - self._minutes_saved_ms))),
-            "running": list(self._running_minute()) if self._end_ms else None,
+            "running": list(self._running()) if self._end_ms else None,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -329,9 +330,7 @@ class BarSeries:
         self.minutes.extend(unpack_bars(state["minutes"]))
         running = state["running"]
         if running is not None:
-            minute = Bar(*running)
-            self._open_ms, self._open, self._high, self._low, self._close, self._volume = minute
-            self._end_ms = self._open_ms + MINUTE_MS
+            self._resume(running)
             whole = aggregate(self.minutes.between(self._open_ms - self._open_ms % QUARTER_MS, self._open_ms - 1), QUARTER_MS)
             self._quarter = whole[0] if whole else None
             hour_now = self._open_ms - self._open_ms % HOUR_MS

@@ -13,39 +13,36 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from trading_system.domain.market import Bar
-from trading_system.sim.bars import DAY_MS, HOUR_MS, MONDAY_MS, QUARTER_MS, RESOLUTION_MS, BarColumns, DayStats, aggregate, unpack_bars
+from trading_system.sim.bars import (
+    DAY_MS,
+    HOUR_MS,
+    MONDAY_MS,
+    QUARTER_MS,
+    RESOLUTION_MS,
+    BarColumns,
+    DayStats,
+    RunningBar,
+    aggregate,
+    unpack_bars,
+)
 
 _KEPT: Final = 12_000
 
 
-class QuarterSeries:
+class QuarterSeries(RunningBar):
     """Closed quarters and hours, and the running quarter. `update` is the hot path."""
 
-    __slots__ = (
-        "_bought",
-        "_close",
-        "_end_ms",
-        "_high",
-        "_hour",
-        "_low",
-        "_open",
-        "_open_ms",
-        "_volume",
-        "_volumes",
-        "hours",
-        "quarters",
-        "start_ms",
-    )
+    __slots__ = ("_bought", "_hour", "_volumes", "hours", "quarters", "start_ms")
+    length_ms = QUARTER_MS
 
     def __init__(self, quarters: Iterable[Bar] = (), hours: Iterable[Bar] = (), *, start_ms: int = 0) -> None:
         """quarters, hours: closed history. start_ms: bars from here on are live and belong to the saved state."""
+        super().__init__()
         self.quarters = BarColumns(_KEPT)
         self.hours = BarColumns(20_000)
         self.quarters.extend(quarters)
         self.hours.extend(hours)
         self.start_ms = start_ms
-        self._open_ms = self._end_ms = 0
-        self._open = self._high = self._low = self._close = self._volume = 0.0
         self._hour: tuple[int, float, float, float, float, float] | None = None  # the closed quarters of the running hour, merged
         self._volumes = array("d", [0.0])
         self._bought = array("d", [0.0])
@@ -61,24 +58,7 @@ class QuarterSeries:
             self._volumes.append(volume)
             self._bought.append(bought)
 
-    def update(self, at_ms: int, price: float, volume: float) -> None:
-        """Add one price."""
-        if at_ms < self._end_ms:
-            if price > self._high:
-                self._high = price
-            elif price < self._low:
-                self._low = price
-            self._close = price
-            self._volume += volume
-            return
-        if self._end_ms:
-            self._close_quarter(at_ms)
-        self._open_ms = at_ms - at_ms % QUARTER_MS
-        self._end_ms = self._open_ms + QUARTER_MS
-        self._open = self._high = self._low = self._close = price
-        self._volume = volume
-
-    def _close_quarter(self, at_ms: int) -> None:
+    def _close_running(self, at_ms: int) -> None:
         open_ms, high, low, close, volume = self._open_ms, self._high, self._low, self._close, self._volume
         quarters = self.quarters
         before = len(quarters)
@@ -99,9 +79,6 @@ class QuarterSeries:
         if at_ms >= hour_ms + HOUR_MS:
             self.hours.append(merged)
             self._hour = None
-
-    def _running(self) -> Bar:
-        return Bar(self._open_ms, self._open, self._high, self._low, self._close, self._volume)
 
     def between(self, resolution: str, from_ms: int, to_ms: int, week_opens_ms: int = MONDAY_MS) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms], the running one included; KeyError for an unknown or too short resolution."""
@@ -167,9 +144,7 @@ class QuarterSeries:
         self.quarters.extend(unpack_bars(state["quarters"]))
         running = state["running"]
         if running is not None:
-            bar = Bar(*running)
-            self._open_ms, self._open, self._high, self._low, self._close, self._volume = bar
-            self._end_ms = self._open_ms + QUARTER_MS
+            self._resume(running)
             hour_now = self._open_ms - self._open_ms % HOUR_MS
             first = self.hours.open_ms[-1] + HOUR_MS if self.hours else 0
             self.hours.extend(aggregate(self.quarters.between(first, hour_now - 1), HOUR_MS))
