@@ -140,3 +140,4 @@ def test_one_cycle_and_a_clean_stop(home: Path) -> None:
 
     assert daemon.process.wait(120) == 0
     assert daemon.text.count("CYCLE_SUMMARY cycle=") >= 1
+    assert "DATA_UNAVAILABLE" not in daemon.text, "the first start of all: its database is being made while histories are asked for"

@@ -295,6 +295,8 @@ def _open_history(
     stack.callback(engine.dispose)
     writer = HistoryWriter(engine, data_dir / "outbox.db", clock, writer_parameters(context.loaded.settings))
 
+    judged = asyncio.Event()
+
     async def begin() -> None:
         """Bring a local schema up to date, then start writing; both off the loop. A schema that is behind gates entries until it is not."""
         try:
@@ -307,6 +309,8 @@ def _open_history(
                 context.log.warning(ev.ENTRIES_GATED, why=gates[SCHEMA_GATE])
         except ReadFailed as error:
             context.log.warning(ev.HISTORY_DELAYED, why=str(error))
+        finally:
+            judged.set()
         writer.start()
         while SCHEMA_GATE in gates:
             await clock.sleep(SCHEMA_RECHECK_S)
@@ -320,7 +324,7 @@ def _open_history(
 
     supervisor.start("history", begin, OnDeath.IGNORE)
     stack.push_async_callback(finish)
-    return writer, DatabaseCandleStore(engine, writer)
+    return writer, DatabaseCandleStore(engine, writer, judged)
 
 
 async def _alerts(context: RunContext, clock: PacedClock | WallClock, stack: AsyncExitStack) -> AlertDispatcher:
