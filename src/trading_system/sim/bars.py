@@ -6,6 +6,7 @@ hour are aggregated on demand, so that all timeframes agree by construction.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from base64 import b64decode, b64encode
 from bisect import bisect_left, bisect_right
@@ -158,7 +159,7 @@ def aggregate(bars: Iterable[Bar], length_ms: int, week_opens_ms: int = MONDAY_M
     return merged
 
 
-class RunningBar:
+class RunningBar(ABC):
     """The bar that prices are added to. `update` is the hot path."""
 
     __slots__ = ("_close", "_end_ms", "_high", "_low", "_open", "_open_ms", "_volume")
@@ -185,9 +186,9 @@ class RunningBar:
         self._open = self._high = self._low = self._close = price
         self._volume = volume
 
+    @abstractmethod
     def _close_running(self, at_ms: int) -> None:
         """Keep it: a price came at `at_ms`, after its end."""
-        raise NotImplementedError
 
     def _running(self) -> Bar:
         return Bar(self._open_ms, self._open, self._high, self._low, self._close, self._volume)
