@@ -170,6 +170,27 @@ def test_a_halt_survives_a_restart_and_takes_no_stop_with_it(play: Play) -> None
     play(scenario)
 
 
+def test_a_kill_switch_outlives_a_restart_with_an_unreadable_halt_file_beside_it(play: Play) -> None:
+    """The damaged file halted first, and the halt wrote the kill switch's own record away: a restart made it a milder halt."""
+
+    async def scenario(rig: DaemonRig) -> None:
+        await two_protected_positions(rig)
+        await rig.tell(HaltOrder("stop everything"))
+        assert rig.live.monitor.mode is Mode.KILL_SWITCH
+        await rig.stop_daemon()
+        (rig.data_dir / "halt_state.json").write_text('{"mode": "nor')
+        rig.disk = rig.disk.crash()
+        rig._boot()
+        await rig.until(lambda: rig.live.cycle >= 2, within_s=300)
+        assert rig.live.monitor.mode is Mode.KILL_SWITCH
+        assert "stop everything" in (rig.live.monitor.state.halt.reason if rig.live.monitor.state.halt else "")
+        assert len(rig.orders("stop")) == 2
+        assert (await rig.tell(ResumeOrder("looked at the files"))).is_ok
+        assert rig.live.monitor.mode is Mode.NORMAL
+
+    play(scenario)
+
+
 def test_resume_needs_a_reason_and_no_file_and_then_take_profits_come_back(play: Play) -> None:
     async def scenario(rig: DaemonRig) -> None:
         await two_protected_positions(rig)

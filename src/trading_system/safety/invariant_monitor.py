@@ -80,11 +80,12 @@ class InvariantMonitor:
         """Read both latch files at start. Either of them halts; neither can be overruled by the other."""
         self._state, problem = self._read_mode_state()
         self._kill, kill_problem = self._read_kill_record()
+        # the strictest first: a milder latch before it would take the kill record for one that is over, and write that
+        if self._kill is not None and self._kill.is_active and self.mode is not Mode.KILL_SWITCH:
+            self._latch(Halt(Mode.KILL_SWITCH, Invariant.OPERATOR, self._kill.reason, self._kill.by, self._kill.at))
         for why in (problem, kill_problem):
             if why is not None:
                 self._latch(Halt(Mode.HALTED, Invariant.STATE_UNREADABLE, f"halt state unreadable: {why}", "start", now))
-        if self._kill is not None and self._kill.is_active and self.mode is not Mode.KILL_SWITCH:
-            self._latch(Halt(Mode.KILL_SWITCH, Invariant.OPERATOR, self._kill.reason, self._kill.by, self._kill.at))
         return self.mode
 
     def assess(self, values: InvariantValues, now: datetime) -> Assessment:
