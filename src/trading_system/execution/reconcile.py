@@ -221,16 +221,18 @@ class _Comparison:
         return newest is not None and (self.reads.at - newest).total_seconds() < self.rules.lag_s
 
     def _may_be_the_last(self, venue: VenuePosition) -> bool:
-        return self._may_lag(venue.symbol) and self._looks_like_the_last(venue)
-
-    def _looks_like_the_last(self, venue: VenuePosition) -> bool:
-        """True when the position we closed last on that symbol had this direction and was at least this large."""
+        """True when the position we closed last on that symbol had this direction, was at least this large, and ended so lately
+        that a list may still be from before its end. Later fills, ours or another's, do not make it any later."""
         for position_id in reversed(self.state.closed):
             position = self.state.positions[position_id]
             if position.symbol == venue.symbol:
+                closed_at = None if position.closure is None else position.closure.at
+                ended = [moment for moment in (position.tally.last_fill_at, closed_at) if moment is not None]
                 return (
                     position.direction is venue.direction
                     and venue.qty <= position.tally.entered
+                    and bool(ended)
+                    and (self.reads.at - max(ended)).total_seconds() < self.rules.lag_s
                     and not self._was_opened_since(position, venue)
                 )
         return False

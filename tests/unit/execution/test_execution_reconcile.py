@@ -192,7 +192,7 @@ def test_more_than_the_fills_come_to_is_protected_at_once_and_taken_back_as_soon
     assert [type(finding) for (finding,) in (*grown, *taken_back)] == [Defer, AdjustQuantity, Defer, AdjustQuantity]
 
 
-def closed_then(direction: Direction) -> LedgerState:
+def closed_then(direction: Direction, *later: ev.JournalEvent) -> LedgerState:
     """A long of 10 ended at second 4; an entry of 10 in `direction` is in flight since second 6."""
     other = replace(entry_events()[0].plan, position_id=PositionId("BTC-202511210830"), direction=direction, planned_at=at(6))
     return ledger(
@@ -200,6 +200,7 @@ def closed_then(direction: Direction) -> LedgerState:
         booked(a_fill("f2", "10", None, seconds=4), None),
         ev.PositionClosed(at(5), PID, CloseReason.BY_HAND, None, Usd(D(0)), Usd(D(0)), Usd(D(0)), "fill f2"),
         ev.EntryPlanned(at(6), other),
+        *later,
     )
 
 
@@ -212,6 +213,15 @@ def test_an_entry_in_flight_is_not_taken_for_filled_by_a_list_that_still_shows_t
         Defer,
         AdoptPending,
     ]
+
+
+def test_a_hand_that_trades_later_does_not_make_the_last_position_end_later() -> None:
+    """What the owner opened waited a whole minute for its stop, taken for a position that had ended long before."""
+    by_hand = replace(a_fill("f9", "4", None, seconds=98), side=Side.BUY, client_order_id=None)
+    state = closed_then(Direction.SHORT, ev.FillBooked(at(98), by_hand, PositionId("BTC-202511210830"), None))
+
+    kinds = [type(finding) for (finding,) in findings(state, a_look(101, held("4")), a_look(104, held("4")))]
+    assert kinds == [Defer, Quarantine], "two looks, not a minute"
 
 
 def test_a_reversal_is_not_quarantined_by_a_list_that_still_shows_the_last_position() -> None:
