@@ -43,12 +43,11 @@ class CommandLine:
         done = subprocess.run(shell, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=30, **self._place())
         return Answer(done.returncode, "", done.stderr)
 
-    def cpu_seconds(self, *words: str) -> float:
-        """User and system seconds of the whole process."""
-        with subprocess.Popen(self._command(words), stdout=subprocess.DEVNULL, **self._place()) as child:
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        return usage.ru_utime + usage.ru_stime
+    def modules_loaded_by(self, *words: str) -> set[str]:
+        """Every module that the process imports on its way, from the interpreter's own list (`-X importtime`)."""
+        command = [sys.executable, "-X", "importtime", *self._command(words)[1:]]
+        done = subprocess.run(command, capture_output=True, timeout=30, **self._place())
+        return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
 
     def files(self) -> list[str]:
         """Everything that lies in the working directory."""

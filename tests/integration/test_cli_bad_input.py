@@ -225,12 +225,14 @@ def test_a_closed_stdout_is_no_fault(cli: CommandLine) -> None:
     assert (answer.code, answer.err) == (0, "")
 
 
-def test_help_costs_less_than_a_third_of_a_second_of_cpu(cli: CommandLine) -> None:
-    cli("--help")  # writes the byte code
+@pytest.mark.parametrize("words", [("--help",), ("status",), ("positions",)])
+def test_what_is_asked_in_a_hurry_loads_nothing_that_is_heavy(cli: CommandLine, words: tuple[str, ...]) -> None:
+    heavy = {"asyncio", "aiohttp", "ccxt", "sqlalchemy", "pydantic", "structlog", "pyarrow", "numpy", "trading_system.wiring.assemble"}
 
-    spent = min(cli.cpu_seconds("--help") for _ in range(3))
+    loaded = cli.modules_loaded_by(*words)
 
-    assert spent < 0.3
+    assert "trading_system.app.cli" in loaded, "the list was read"
+    assert not loaded & heavy
 
 
 @pytest.mark.parametrize("verb", ["run", "exchange", "prove-config", "show-config", "schema", "backtest", "migrate", "bench"])

@@ -21,7 +21,7 @@ def test_json_holds_every_key_and_leaves_out_nothing_and_nothing_on_the_disk(tmp
     told = json.loads(answer.out)
     assert answer.code == 0
     assert list(told) == [figure.key for figure in FIGURES if not figure.is_extra] + ["machine", "notes"]
-    measured = {"intent_p50_ms", "fdatasync_p50_ms", "journal_ratio", "help_cpu_s"}
+    measured = {"intent_p50_ms", "fdatasync_p50_ms", "journal_ratio", "help_cpu_s", "status_cpu_s"}
     assert {key for key, value in told.items() if isinstance(value, float)} == measured
     assert all(told["notes"][key] for key, value in told.items() if value is None)
     assert set(told["machine"]) == {"cpu", "cores", "python"}

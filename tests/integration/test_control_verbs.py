@@ -17,8 +17,6 @@ from fakes.command_line import RUN_PY, CommandLine
 
 pytestmark = pytest.mark.process
 
-STATUS_CPU_S_MAX = 0.3
-
 
 @pytest.fixture
 def cli(tmp_path: Path) -> CommandLine:
@@ -63,7 +61,6 @@ def test_a_running_daemon_is_asked_halted_and_resumed_and_the_disk_answers_when_
     status = facts(cli, "status")
     assert (status["running"], status["state"], status["venue"]) == (True, "NORMAL", "sim")
     assert status["universe"] > 10
-    assert min(cli.cpu_seconds("status") for _ in range(6)) < STATUS_CPU_S_MAX, "noise of the machine only adds"
     assert facts(cli, "positions") == {"running": True, "positions": []}
     assert facts(cli, "universe")["eligible"] == status["universe"]
     assert facts(cli, "place-missing-stops", "--dry-run")["missing"] == []
@@ -88,7 +85,6 @@ def test_a_running_daemon_is_asked_halted_and_resumed_and_the_disk_answers_when_
     assert not (cli.folder / "data" / "control.sock").exists()
     gone = facts(cli, "status")
     assert (gone["running"], gone["mode"], gone["session"], gone["problems"]) == (False, "paper", 1, [])
-    assert min(cli.cpu_seconds("status") for _ in range(6)) < STATUS_CPU_S_MAX, "noise of the machine only adds"
     assert "the daemon is not running" in cli("why", "BTC").err
     assert facts(cli, "halt", "--reason", "over night") == {"running": False, "state": "KILL_SWITCH"}
     told = cli("doctor")
