@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from daemon_driver import play
 from scenario_parts import BTC, Act, At, Scenario, Wish, by_hand, crash, operator
-from scripted_wire import AnswerLost, On, Read, Refused
+from scripted_wire import AnswerLost, ArrivesLate, On, Read, Refused, RequestLost
 
 from execution_builders import D
 from trading_system.domain.account import FeedEvent, FeedFill
+from trading_system.domain.events import EntryDisplaced, PositionAdopted
 from trading_system.domain.modes import Mode
-from trading_system.domain.orders import Side
+from trading_system.domain.orders import Direction, Side
+from trading_system.domain.positions import OrderState, PositionState
 from trading_system.domain.symbols import to_venue
 from trading_system.sim.model import SendRequest
 from trading_system.wiring.control_protocol import ResumeOrder
@@ -97,3 +99,18 @@ def test_a_stop_that_cannot_grow_keeps_its_place_until_the_venue_holds_no_more_t
     assert end.naked_s() <= 4
     assert [qty for qty, _ in end.stops()] == [D("0.205")], "in the end one is enough"
     assert "stop cancelled" in end.words()
+
+
+@pytest.mark.parametrize("fate", [RequestLost(), ArrivesLate(20)], ids=["never arrives", "arrives late"])
+def test_what_the_owner_opens_on_the_other_side_does_not_wait_for_the_fate_of_our_entry(fate: Any) -> None:
+    """Found by torture: the symbol's place in the books was taken by an entry of unknown fate, and 33 s passed without a stop."""
+    end = play(Scenario(wire=(On("entry", fate),), acts=(At(5, by_hand(Side.SELL, "0.5")),), until_s=200))
+
+    (displaced,) = end.of(EntryDisplaced)
+    (adopted,) = end.of(PositionAdopted)
+    assert (adopted.plan.direction, end.position() < 0) == (Direction.SHORT, True)
+    assert sum(size for size, _ in end.stops()) == -end.position()
+    assert end.naked_s() <= 15
+    assert end.journal.state.positions[displaced.position_id].state is PositionState.CANCELLED
+    assert [order.state for order in end.journal.state.orders.values() if order.purpose.is_entry] == [OrderState.ENDED]
+    assert len(end.sent("entry")) == (0 if isinstance(fate, RequestLost) else 1)

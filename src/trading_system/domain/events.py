@@ -195,6 +195,18 @@ class EntryAbandoned:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryDisplaced:
+    """The venue holds the other side on the symbol of an entry of which nothing is filled: the place in the books goes to what is held.
+
+    Its order, if one is still open or of unknown fate, stays watched: seen alive it is cancelled, a fill counts as the venue nets it.
+    """
+
+    at: datetime
+    position_id: PositionId
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopWanted:
     at: datetime
     position_id: PositionId
@@ -380,6 +392,7 @@ JournalEvent: TypeAlias = (
     | FlowBooked
     | EntryCompleted
     | EntryAbandoned
+    | EntryDisplaced
     | StopWanted
     | BreakEvenActivated
     | TrailingActivated

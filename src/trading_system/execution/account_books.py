@@ -188,10 +188,7 @@ class AccountBooks:
         now = self._clock.now()
         match finding:
             case Adopt():
-                adopted = ev.PositionAdopted(now, finding.plan, finding.entry_price, finding.evidence)
-                if finding.stop is None:
-                    return (adopted,)
-                return adopted, ev.StopAdopted(now, finding.stop, "an existing stop protects it")
+                return _adoption_events(finding, now)
             case AdoptPending() | AdjustQuantity():
                 return (
                     ev.QuantityAdjusted(
@@ -239,6 +236,16 @@ class AccountBooks:
             placed = ev.OrderPlaced(self._clock.now(), order.client_order_id, event.venue_order_id, None, "private feed")
             self._record(placed, refused)
         return event.gone_reason is not None
+
+
+def _adoption_events(finding: Adopt, now: datetime) -> tuple[ev.JournalEvent, ...]:
+    events: list[ev.JournalEvent] = []
+    if finding.displaces is not None:
+        events.append(ev.EntryDisplaced(now, finding.displaces, finding.evidence))
+    events.append(ev.PositionAdopted(now, finding.plan, finding.entry_price, finding.evidence))
+    if finding.stop is not None:
+        events.append(ev.StopAdopted(now, finding.stop, "an existing stop protects it"))
+    return tuple(events)
 
 
 @dataclass(frozen=True, slots=True)

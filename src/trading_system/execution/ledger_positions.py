@@ -106,6 +106,13 @@ def entry_abandoned(state: LedgerState, event: ev.EntryAbandoned) -> Changes:
     return (replace(position, state=next_state(position.state, PositionEvent.ENTRY_DEAD)),)
 
 
+def entry_displaced(state: LedgerState, event: ev.EntryDisplaced) -> Changes:
+    position = require_position(state, event.position_id)
+    if position.qty > 0:
+        raise InvariantViolation(f"{event.position_id} holds {position.qty}: it does not give its place away")
+    return (replace(position, state=next_state(position.state, PositionEvent.DISPLACED)),)
+
+
 def is_toward_profit(direction: Direction, before: Decimal, after: Decimal) -> bool:
     """True when a stop at `after` gives back less than one at `before`, or the same."""
     return (after - before) * direction.sign >= 0

@@ -51,6 +51,8 @@ def changes_of(state: LedgerState, event: ev.JournalEvent) -> Changes:
             return positions.entry_completed(state, event)
         case ev.EntryAbandoned():
             return positions.entry_abandoned(state, event)
+        case ev.EntryDisplaced():
+            return positions.entry_displaced(state, event)
         case ev.StopWanted():
             return positions.stop_wanted(state, event)
         case ev.BreakEvenActivated():

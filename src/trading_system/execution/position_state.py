@@ -20,6 +20,7 @@ class PositionEvent(Enum):
 
     ENTRY_FILLED = "entry filled"
     ENTRY_DEAD = "entry ended unfilled"
+    DISPLACED = "the venue holds the other side"
     CANCEL_REQUESTED = "cancel of the entry requested"
     STOP_CONFIRMED = "stops cover the quantity"
     STOP_CONFIRMED_AFTER_TP1 = "stops cover the quantity, first target already filled"
@@ -40,9 +41,11 @@ TRANSITIONS: Final[Mapping[tuple[S, E], S]] = MappingProxyType(
         (S.PENDING, E.ENTRY_FILLED): S.OPEN,
         (S.PENDING, E.CANCEL_REQUESTED): S.CANCEL_PENDING,
         (S.PENDING, E.ENTRY_DEAD): S.CANCELLED,
+        (S.PENDING, E.DISPLACED): S.CANCELLED,
         (S.PENDING, E.QUARANTINED): S.QUARANTINED,
         (S.CANCEL_PENDING, E.ENTRY_FILLED): S.OPEN,  # the cancel lost the race
         (S.CANCEL_PENDING, E.ENTRY_DEAD): S.CANCELLED,
+        (S.CANCEL_PENDING, E.DISPLACED): S.CANCELLED,
         (S.CANCEL_PENDING, E.QUARANTINED): S.QUARANTINED,
         (S.CANCELLED, E.ENTRY_FILLED): S.OPEN,  # it was there after all: adopted through its own id
         (S.OPEN, E.STOP_CONFIRMED): S.PROTECTED,

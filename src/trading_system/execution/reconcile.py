@@ -7,7 +7,7 @@ human; what cannot be explained yet is deferred. Absence never leads to a close,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -61,12 +61,16 @@ class ReconcileRules:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """PHANTOM: only on the venue. `stop`: an existing reduce-only stop that already protects it."""
+    """PHANTOM: only on the venue. `stop`: an existing reduce-only stop that already protects it.
+
+    displaces: the position whose unfilled entry held the symbol's place in the books.
+    """
 
     plan: EntryPlan
     entry_price: Price
     stop: OwnOrder | None
     evidence: str
+    displaces: PositionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,11 @@ class _Comparison:
                 return [Defer(symbol, "a fill is recent: a second look must agree")]
             if self._may_be_the_last(venue):
                 return [Defer(symbol, _MAY_BE_THE_LAST)]
+        return self._taken_in(venue)
+
+    def _taken_in(self, venue: VenuePosition, displaces: PositionId | None = None) -> list[Finding]:
+        """What is to happen with a position that is surely there and in no book."""
+        symbol = venue.symbol
         evidence = f"venue lists {venue.direction.value} {venue.qty} at {venue.entry_price}, read at {self.reads.at.isoformat()}"
         if not self.rules.adopt_phantoms:
             return [Unmanaged(symbol, evidence)]
@@ -213,7 +222,7 @@ class _Comparison:
         position_id = adopted_position_id(symbol, self.reads.at)
         if position_id in self.state.positions:
             return [Defer(symbol, "its name is taken until the next second")]
-        return [self._adoption(position_id, venue, market, evidence)]
+        return [replace(self._adoption(position_id, venue, market, evidence), displaces=displaces)]
 
     def _may_lag(self, symbol: Symbol) -> bool:
         """True while a list of positions read now may be from before our newest fill."""
@@ -342,6 +351,9 @@ class _Comparison:
         evidence = f"{read}; the books say {position.direction.value} {position.qty}"
         if streak.count < self.rules.looks_needed or self._may_be_the_last(venue):
             return [Defer(position.symbol, evidence)]
+        if position.state.awaits_entry and position.qty <= 0:
+            # an entry of which nothing is filled keeps nobody's stop waiting: what is held takes its place, its order stays watched
+            return self._taken_in(venue, position.position_id)
         return [Quarantine(position.position_id, evidence)]
 
     def books_only(self, position: Position) -> list[Finding]:

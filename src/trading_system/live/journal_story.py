@@ -60,6 +60,8 @@ class JournalStory:
                 self._entered(event)
             case je.EntryAbandoned():
                 self._log.info(ev.ENTRY_ABANDONED, position_id=event.position_id, why=event.why)
+            case je.EntryDisplaced():
+                self._log.warning(ev.ENTRY_DISPLACED, position_id=event.position_id, evidence=event.evidence)
             case je.BreakEvenActivated():
                 self._log.info(ev.BREAK_EVEN, position_id=event.position_id, stop_price=event.price, why=event.why)
             case je.TrailingActivated():

@@ -10,6 +10,7 @@ from trading_system.domain.events import (
     CancelRequested,
     CloseRequested,
     EntryAbandoned,
+    EntryDisplaced,
     EntryPlanned,
     FillBooked,
     JournalEvent,
@@ -73,6 +74,8 @@ def _answer_word(event: JournalEvent) -> str | None:
             return f"cancelled {tail_of(event.client_order_id)}"
         case EntryAbandoned():
             return "gave the entry up"
+        case EntryDisplaced():
+            return "gave the entry's place to what is held"
         case CloseRequested():
             return f"closes the position ({event.reason.value})"
         case PositionClosed():

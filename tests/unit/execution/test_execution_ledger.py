@@ -27,7 +27,7 @@ from execution_builders import (
 from fakes.execution_venue import START
 from trading_system.domain import events as ev
 from trading_system.domain.errors import InvariantViolation
-from trading_system.domain.orders import Direction, FillId, OrderPurpose, Side, VenueOrderId
+from trading_system.domain.orders import Direction, FillId, OrderPurpose, PositionId, Side, VenueOrderId
 from trading_system.domain.positions import (
     CloseReason,
     EndReason,
@@ -37,6 +37,7 @@ from trading_system.domain.positions import (
     Targets,
 )
 from trading_system.domain.units import Price, Qty, Usd
+from trading_system.execution.fills import attribute_fill
 from trading_system.execution.ledger_rules import apply
 
 PID = a_position_id()
@@ -125,6 +126,30 @@ def test_an_entry_that_was_taken_for_not_placed_comes_back_with_its_fill() -> No
 
     assert state.positions[PID].state is PositionState.OPEN
     assert state.active_on(BTC) is state.positions[PID]
+
+
+def test_an_entry_that_gave_its_place_away_nets_with_what_took_it() -> None:
+    """Its fill is an exit of the position on the other side, which is what the venue makes of it."""
+    plan, intended, _ = entry_events()
+    name = PositionId("BTC-202511210900")
+    other = replace(plan.plan, position_id=name, direction=Direction.SHORT, planned_at=at(9), lineage=Lineage.ADOPTED)
+    state = ledger(plan, intended, ev.EntryDisplaced(at(9), PID, "short 30"), ev.PositionAdopted(at(9), other, Price(D(100)), "short 30"))
+    assert state.positions[PID].state is PositionState.CANCELLED
+    late = a_fill("f1", "4", seconds=12)
+
+    position_id, purpose = attribute_fill(late, state)
+    apply(state, ev.FillBooked(at(12), late, position_id, purpose))
+
+    assert position_id == other.position_id
+    assert state.positions[other.position_id].qty == other.qty - 4
+    assert state.orders[intended.order.client_order_id].filled_qty == 4
+
+
+def test_what_holds_something_gives_its_place_to_nobody() -> None:
+    state = ledger(*open_events())
+
+    with pytest.raises(InvariantViolation, match="does not give its place away"):
+        apply(state, ev.EntryDisplaced(at(9), PID, "short 30"))
 
 
 def test_a_rejection_after_a_fill_is_not_believed() -> None:

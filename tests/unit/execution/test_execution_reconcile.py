@@ -221,14 +221,26 @@ def test_a_hand_that_trades_later_does_not_make_the_last_position_end_later() ->
     state = closed_then(Direction.SHORT, ev.FillBooked(at(98), by_hand, PositionId("BTC-202511210830"), None))
 
     kinds = [type(finding) for (finding,) in findings(state, a_look(101, held("4")), a_look(104, held("4")))]
-    assert kinds == [Defer, Quarantine], "two looks, not a minute"
+    assert kinds == [Defer, Adopt], "two looks, not a minute"
 
 
-def test_a_reversal_is_not_quarantined_by_a_list_that_still_shows_the_last_position() -> None:
+def test_what_is_held_on_the_other_side_does_not_wait_for_the_fate_of_an_entry() -> None:
+    """What the owner opened by hand stood for half a minute without a stop: its place in the books was an unknown entry's."""
+    plan, intended, _ = entry_events()
+    state = ledger(plan, intended, ev.OrderUnknown(at(2), intended.order.client_order_id, "no answer"))
+
+    (first,), (second,) = findings(state, a_look(5, held("3", Direction.SHORT)), a_look(8, held("3", Direction.SHORT)))
+
+    assert isinstance(first, Defer)
+    assert isinstance(second, Adopt)
+    assert (second.displaces, second.plan.direction, second.plan.qty) == (PID, Direction.SHORT, D(3))
+
+
+def test_a_reversal_is_not_displaced_by_a_list_that_still_shows_the_last_position() -> None:
     state = closed_then(Direction.SHORT)
 
     kinds = [type(finding) for (finding,) in findings(state, *(a_look(s, held()) for s in (8, 11, 63, 66)))]
-    assert kinds == [Defer, Defer, Defer, Quarantine]
+    assert kinds == [Defer, Defer, Defer, Adopt]
 
 
 def test_a_difference_below_one_step_is_none() -> None:
