@@ -104,7 +104,9 @@ async def _run(
     journal.begin_session(SessionStarted(clock.now(), "paper", "backtest", "backtest", "", "", 0))
     # nothing waits for an answer here, so nothing is asked side by side
     settings = plan.settings.model_copy(update={"data": plan.settings.data.model_copy(update={"concurrency": 1})})
-    live = assemble(settings, ports, journal, strategy, scratch, rules=LiveRules(cycle=SLOT, protection_poll_s=SLOT.total_seconds()))
+    # the feed loses nothing here and every tick looks as well: the poll behind it is a formality
+    rules = LiveRules(cycle=SLOT, protection_poll_s=4 * SLOT.total_seconds(), tells_decisions=False)
+    live = assemble(settings, ports, journal, strategy, scratch, rules=rules)
     loop_of_protection = ProtectionLoop(live.rules.protection_poll_s)
     exchange.advance_to(to_ms(plan.start))
     supervisor.start("private feed", lambda: loop_of_protection.listen(live), OnDeath.HALT)

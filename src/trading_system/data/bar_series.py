@@ -93,10 +93,14 @@ class BarSeries:
         """When the newest bar closed."""
         return self._opens[-1] + self.step_ms if self._opens else None
 
+    @property
+    def complete_until_ms(self) -> int:
+        """When the next bar after the newest will have closed: until then nothing can be missing at this end. 0 without bars."""
+        return self._opens[-1] + 2 * self.step_ms if self._opens else 0
+
     def is_complete(self, closed_by_ms: int) -> bool:
         """True when the newest bar is the last one that had closed at `closed_by_ms`."""
-        step = self.step_ms
-        return bool(self._opens) and self._opens[-1] >= closed_by_ms - closed_by_ms % step - step
+        return closed_by_ms < self.complete_until_ms
 
     def resume_open_ms(self, depth: int) -> int | None:
         """Where the next read begins: the newest bar, or the one before a hole among the newest `depth` + 1 bars."""
@@ -134,18 +138,23 @@ class BarSeries:
         count = len(self._opens)
         return count == 0 or self._opens[-1] - self._opens[0] == (count - 1) * self.step_ms
 
+    def append(self, bar: Bar) -> None:
+        """Put a sound, closed, aligned bar behind the newest, which must be older."""
+        open_ms, open_, high, low, close, volume = bar
+        self._opens.append(open_ms)
+        self._open.append(open_)
+        self._high.append(high)
+        self._low.append(low)
+        self._close.append(close)
+        self._volume.append(volume)
+        if len(self._opens) > self.capacity + _TRIM_SLACK:
+            self._trim()
+
     def merge(self, bar: Bar) -> Merge:
         """Put one sound, closed, aligned bar in its place. Idempotent. O(1) at the newest end."""
         opens = self._opens
         if not opens or bar.open_ms > opens[-1]:
-            opens.append(bar.open_ms)
-            self._open.append(bar.open)
-            self._high.append(bar.high)
-            self._low.append(bar.low)
-            self._close.append(bar.close)
-            self._volume.append(bar.volume)
-            if len(opens) > self.capacity + _TRIM_SLACK:
-                self._trim()
+            self.append(bar)
             return Merge.APPENDED
         index = bisect_left(opens, bar.open_ms)
         if opens[index] == bar.open_ms:

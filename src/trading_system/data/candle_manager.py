@@ -27,7 +27,7 @@ from trading_system.data.candle_updates import (
     Merged,
     ReportBuilder,
 )
-from trading_system.data.data_health import HealthBook, HealthState
+from trading_system.data.data_health import HealthBook
 from trading_system.data.health_file import HealthFile
 from trading_system.data.symbol_candles import Lane, SymbolCandles
 from trading_system.domain.errors import ReadFailed
@@ -64,7 +64,8 @@ class CandleManager:
         self._clock = clock
         self._store = store
         self._symbols: dict[Symbol, SymbolCandles] = {}
-        self._slots = asyncio.Semaphore(self.parameters.concurrency)
+        # reads one after another queue for nothing
+        self._slots = asyncio.Semaphore(self.parameters.concurrency) if self.parameters.concurrency > 1 else None
         self._one_by_one = asyncio.Lock()
         self._new_bars: list[ClosedBar] = []
         self._rebuild: dict[Symbol, None] = {}
@@ -192,11 +193,11 @@ class CandleManager:
         now_ms = to_ms(self._clock.now())
         loading = sum(not c.is_loaded for c in self._symbols.values()) * len(Timeframe)
         step = _counter(loading, progress)
-        due = []
+        due, health = [], self.health
         for candles in self._symbols.values():
-            if candles.is_loaded and not self._is_due(candles, now_ms):
+            if candles.is_quiet(now_ms) and candles.is_loaded and health.is_healthy(candles.symbol):
                 continue
-            if self.health.take_turn(candles.symbol, now_ms):
+            if health.take_turn(candles.symbol, now_ms):
                 due.append(candles)
             else:
                 report.skipped.append(candles.symbol)
@@ -218,9 +219,6 @@ class CandleManager:
             await self._refresh_symbol(candles, now_ms, report)
         else:
             await self._load_symbol(candles, now_ms, report, step)
-
-    def _is_due(self, candles: SymbolCandles, now_ms: int) -> bool:
-        return self.health.state(candles.symbol) is not HealthState.HEALTHY or candles.is_due(now_ms)
 
     async def _load_symbol(self, candles: SymbolCandles, now_ms: int, report: ReportBuilder, step: Callable[[], None]) -> None:
         """Read all four timeframes; the symbol counts as loaded only when all came."""
@@ -246,17 +244,21 @@ class CandleManager:
 
     async def _refresh_symbol(self, candles: SymbolCandles, now_ms: int, report: ReportBuilder) -> None:
         """15m first; what it could not make of the longer frames is fetched."""
-        is_probe = self.health.state(candles.symbol) is not HealthState.HEALTHY
-        is_read = True
+        is_probe = not self.health.is_healthy(candles.symbol)
+        is_asked, is_read = False, True
+        closed_by_ms = now_ms - self.parameters.close_grace_ms
         for lane in candles.lanes:
-            wanted = candles.plan(lane, now_ms)
-            newest = lane.series.newest_open_ms
-            if wanted is None and is_probe and newest is not None and lane.timeframe is Timeframe.M15:
-                wanted = FetchRange(newest, newest)
+            series = lane.series
+            wanted = candles.plan(lane, now_ms) if series.complete_until_ms <= closed_by_ms else None
+            if wanted is None and is_probe and lane.timeframe is Timeframe.M15:
+                newest = series.newest_open_ms
+                wanted = None if newest is None else FetchRange(newest, newest)
             if wanted is not None:
+                is_asked = True
                 is_read = await self._fetch_into(candles, lane, wanted, now_ms, report) and is_read
-        candles.note_checked(now_ms)
-        self._book_health(candles.symbol, is_read, now_ms, report)
+        candles.note_checked()
+        if is_asked:
+            self._book_health(candles.symbol, is_read, now_ms, report)
 
     async def _fetch_into(
         self, candles: SymbolCandles, lane: Lane, wanted: FetchRange, now_ms: int, report: ReportBuilder, *, is_first: bool = False
@@ -280,10 +282,10 @@ class CandleManager:
         self, candles: SymbolCandles, lane: Lane, bars: tuple[Bar, ...], wanted: FetchRange, report: ReportBuilder, *, is_first: bool
     ) -> None:
         merged = candles.merge(lane.timeframe, bars, wanted, is_first=is_first)
-        report.add(merged)
-        self._take_over(candles, merged)
+        self._take_over(candles, merged, report)
 
-    def _take_over(self, candles: SymbolCandles, merged: Merged) -> None:
+    def _take_over(self, candles: SymbolCandles, merged: Merged, report: ReportBuilder) -> None:
+        report.add(merged)
         self._new_bars.extend(merged.new_bars)
         if merged.must_rebuild and candles.is_loaded:
             self._rebuild[candles.symbol] = None
@@ -292,15 +294,21 @@ class CandleManager:
                 self._store.save(candles.symbol, timeframe, bars)
 
     async def _fetch(self, symbol: Symbol, timeframe: Timeframe, wanted: FetchRange, report: ReportBuilder) -> tuple[Bar, ...] | None:
-        async with self._slots:
-            report.requests += 1
-            try:
-                return await self._market_data.candles(symbol, timeframe, wanted.since_ms, wanted.until_ms)
-            except _FETCH_ERRORS as error:
-                report.failures.append(FetchFailure(symbol, timeframe, f"{type(error).__name__}: {error}"))
-                return None
+        if self._slots is not None:
+            await self._slots.acquire()
+        report.requests += 1
+        try:
+            return await self._market_data.candles(symbol, timeframe, wanted.since_ms, wanted.until_ms)
+        except _FETCH_ERRORS as error:
+            report.failures.append(FetchFailure(symbol, timeframe, f"{type(error).__name__}: {error}"))
+            return None
+        finally:
+            if self._slots is not None:
+                self._slots.release()
 
     def _book_health(self, symbol: Symbol, is_read: bool, now_ms: int, report: ReportBuilder) -> None:
+        if is_read and not self.health.knows(symbol):
+            return  # never failed: nothing to remember
         before = self.health.state(symbol)
         if is_read:
             self.health.succeeded(symbol, now_ms)
@@ -321,9 +329,7 @@ class CandleManager:
             if ours is not None and not same_prices(ours, bar):
                 found.append(AuditMismatch(candles.symbol, timeframe, ours, bar))
         if bars:
-            merged = candles.merge(timeframe, bars, wanted)
-            report.add(merged)
-            self._take_over(candles, merged)
+            self._take_over(candles, candles.merge(timeframe, bars, wanted), report)
 
 
 def _feed(symbol: Symbol, series: BarSeries) -> Iterator[ClosedBar]:

@@ -62,7 +62,8 @@ class SeriesAsk:
     def is_within_floor(self, now_ms: int, parameters: CandleParameters) -> bool:
         """True when the last attempt is too fresh for another one."""
         # an attempt "in the future" is a clock that was stepped back: it must not hold the series up
-        return self.last_attempt_ms is not None and 0 <= now_ms - self.last_attempt_ms < parameters.refetch_floor_ms
+        last_ms = self.last_attempt_ms
+        return last_ms is not None and 0 <= now_ms - last_ms < parameters.refetch_floor_ms
 
 
 def window_start(timeframe: Timeframe, now_ms: int, parameters: CandleParameters) -> int:
@@ -93,8 +94,10 @@ def plan_fetch(
         return None
     if ask.expected_open_ms == expected and ask.tries >= parameters.empty_tries_max:
         return None
-    oldest = expected - (parameters.capacity[timeframe] - 1) * step
     first = newest_open_ms if resume_open_ms is None else resume_open_ms
+    if first == expected - step:
+        return FetchRange(first, expected)  # one bar is missing: the usual case
+    oldest = expected - (parameters.capacity[timeframe] - 1) * step
     return FetchRange(oldest if first is None else max(oldest, first), expected)
 
 

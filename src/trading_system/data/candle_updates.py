@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+import msgspec
+
 from trading_system.data.bar_series import Gap
 from trading_system.data.data_health import HealthState
 from trading_system.domain.market import Bar, Timeframe
@@ -98,16 +100,15 @@ class AuditReport:
     candles: CandleReport
 
 
-@dataclass(slots=True)
-class Merged:
-    """What one answer of the venue did to one symbol."""
+class Merged(msgspec.Struct):
+    """What one answer of the venue did to one symbol. A Struct: one is made for every answer, and its empty lists cost nothing."""
 
-    new_bars: list[ClosedBar] = field(default_factory=list)
-    to_save: dict[Timeframe, list[Bar]] = field(default_factory=dict)
-    corrections: list[Correction] = field(default_factory=list)
-    gaps: list[SeriesGap] = field(default_factory=list)
+    new_bars: list[ClosedBar] = []
+    to_save: dict[Timeframe, list[Bar]] = {}
+    corrections: list[Correction] = []
+    gaps: list[SeriesGap] = []
     must_rebuild: bool = False
-    rejected: list[RejectedBars] = field(default_factory=list)
+    rejected: list[RejectedBars] = []
     running: int = 0
     """Not closed yet: left out."""
 
@@ -159,9 +160,10 @@ class ReportBuilder:
 
     def add(self, merged: Merged) -> None:
         self.new_bars += len(merged.new_bars)
-        self.rejected.extend(merged.rejected)
-        self.corrections.extend(merged.corrections)
-        self.gaps.extend(merged.gaps)
+        if merged.rejected or merged.corrections or merged.gaps:
+            self.rejected.extend(merged.rejected)
+            self.corrections.extend(merged.corrections)
+            self.gaps.extend(merged.gaps)
 
     def build(self) -> CandleReport:
         return CandleReport(

@@ -15,8 +15,8 @@ from trading_system.data.candle_updates import BarFault, ClosedBar, Correction, 
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
 
+_HOUR_MS: Final = Timeframe.H1.ms
 _PARENT: Final = {Timeframe.M15: Timeframe.H1, Timeframe.H1: Timeframe.H4, Timeframe.H4: Timeframe.D1}
-_STEP_MS: Final = Timeframe.M15.ms
 
 
 class Lane(NamedTuple):
@@ -46,25 +46,26 @@ class SymbolCandles:
     def is_loaded(self) -> bool:
         return len(self.loaded) == len(self.series)
 
-    def is_due(self, now_ms: int) -> bool:
-        """True when some series has something to ask for."""
-        if now_ms < self._quiet_until_ms:
-            return False
-        return any(self.plan(lane, now_ms) is not None for lane in self.lanes)
+    def is_quiet(self, now_ms: int) -> bool:
+        """True while no series can have anything to ask for: every expected bar is there, and no boundary has passed since."""
+        return now_ms < self._quiet_until_ms
 
     def plan(self, lane: Lane, now_ms: int) -> FetchRange | None:
         """What to ask for now in one series."""
-        series = lane.series
-        if series.is_complete(now_ms - self._parameters.close_grace_ms):
+        series, parameters = lane.series, self._parameters
+        if now_ms - parameters.close_grace_ms < series.complete_until_ms:
             return None
-        resume = series.resume_open_ms(self._parameters.hole_depth)
-        return plan_fetch(lane.timeframe, series.newest_open_ms, lane.ask, now_ms, self._parameters, resume_open_ms=resume)
+        resume = series.resume_open_ms(parameters.hole_depth)
+        return plan_fetch(lane.timeframe, series.newest_open_ms, lane.ask, now_ms, parameters, resume_open_ms=resume)
 
-    def note_checked(self, now_ms: int) -> None:
-        """After a refresh: when every expected bar is there, nothing can be due before the next 15m boundary."""
-        closed_by = now_ms - self._parameters.close_grace_ms
-        is_complete = all(lane.series.is_complete(closed_by) for lane in self.lanes)
-        self._quiet_until_ms = now_ms - closed_by % _STEP_MS + _STEP_MS if is_complete else now_ms
+    def note_checked(self) -> None:
+        """After a refresh: nothing can be due before the first series has its next bar; now, when one is there already."""
+        quarters, hours, four_hours, days = self.lanes
+        complete_until_ms = min(
+            quarters.series.complete_until_ms, hours.series.complete_until_ms,
+            four_hours.series.complete_until_ms, days.series.complete_until_ms,
+        )  # fmt: skip
+        self._quiet_until_ms = complete_until_ms + self._parameters.close_grace_ms
 
     def hydrate(self, timeframe: Timeframe, bars: Iterable[Bar], now_ms: int) -> int:
         """Take stored bars; return how many. They are history: nothing is new, nothing is saved again."""
@@ -82,26 +83,40 @@ class SymbolCandles:
         """
         result = Merged()
         series = self.series[timeframe]
-        step = series.step_ms
+        step, until_ms = series.step_ms, wanted.until_ms
         newest = series.newest
         for bar in bars:
             if bar == newest:
                 continue  # the newest bar read once more: by far the most frequent case
+            if bar.open_ms == until_ms and series.newest_open_ms == until_ms - step and not is_first and is_sound(bar):
+                self._append(series, bar, result)  # the one bar that was waited for
+                continue
             fault = _fault_of(bar, wanted, step)
             if fault is not None:
                 result.reject(self.symbol, timeframe, fault, bar.open_ms)
-            elif bar.open_ms > wanted.until_ms:
+            elif bar.open_ms > until_ms:
                 result.running += 1
             else:
                 self._take(series, bar, result, is_first)
         return result
 
+    def _append(self, series: BarSeries, bar: Bar, result: Merged) -> None:
+        """`_take` for a sound bar that follows the newest: nothing to look up, and no gap."""
+        series.append(bar)
+        result.to_save.setdefault(series.timeframe, []).append(bar)
+        result.new_bars.append(ClosedBar(self.symbol, series.timeframe, bar))
+        if not (bar.open_ms + series.step_ms) % _HOUR_MS:
+            self._update_parent(series, bar.open_ms, Merge.APPENDED, result)
+
     def _take(self, series: BarSeries, bar: Bar, result: Merged, is_first: bool) -> None:
         """Merge one bar and whatever longer bars it completes or changes."""
         newest_before = series.newest_open_ms
-        before = series.find(bar.open_ms) if newest_before is not None and bar.open_ms <= newest_before else None
-        if before == bar:
-            return
+        if newest_before is None or bar.open_ms > newest_before:
+            before = None
+        else:
+            before = series.find(bar.open_ms)
+            if before == bar:
+                return
         merge = series.merge(bar)
         if merge is Merge.DUPLICATE or merge is Merge.TOO_OLD:
             return

@@ -23,6 +23,9 @@ class Timeframe(Enum):
     ms: int
     """Length in milliseconds. A plain attribute, not a look-up by member: hot loops ask for it at every bar."""
 
+    __hash__ = object.__hash__
+    """Members are single, so identity will do: Enum's own hash is Python code, and series are looked up by frame at every bar."""
+
     def open_of(self, at_ms: int) -> int:
         """Open time (ms) of the bar that contains `at_ms`. All frames open at multiples of their length from the epoch."""
         return at_ms - at_ms % self.ms

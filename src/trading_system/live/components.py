@@ -56,6 +56,8 @@ class LiveRules:
     audits_per_cycle: int = 0
     """Symbols whose longer bars are compared with the venue's own in each cycle, in turn."""
     coverage: CoverageRule = field(default_factory=CoverageRule)
+    tells_decisions: bool = True
+    """Trace rows and debug lines of judgements. Off in a backtest, where nobody keeps them."""
 
 
 class CooldownBook:

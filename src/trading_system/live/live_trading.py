@@ -236,7 +236,8 @@ class LiveTrading(Components):
 
     async def _trade(self, report: CycleReport) -> None:
         scan = judge_markets(self)
-        self._tell.scanned(scan)
+        if self.rules.tells_decisions:
+            self._tell.scanned(scan)
         thin = coverage(self, self.rules.coverage)
         if not (self.entries_allowed and thin.is_enough):
             if self.entries_allowed:

@@ -32,7 +32,9 @@ def assign_clusters(
     volumes: 24 h USD; a market without one comes last. Deterministic: ties by symbol.
     """
     returns = {
-        symbol: found for symbol, bars in bars_4h.items() if len(found := log_returns(bars, limits.returns_max)) >= limits.common_min
+        symbol: _Series(found)
+        for symbol, bars in bars_4h.items()
+        if len(found := log_returns(bars, limits.returns_max)) >= limits.common_min
     }
     leaders: list[Symbol] = []
     clusters: dict[Symbol, Symbol] = {}
@@ -68,6 +70,27 @@ def correlation(first: Mapping[int, float], second: Mapping[int, float]) -> tupl
     return (cov / math.sqrt(var_x * var_y), n) if var_x > 0 and var_y > 0 else (0.0, n)
 
 
-def _moves_with(first: Mapping[int, float], second: Mapping[int, float], limits: ClusterLimits) -> bool:
-    rho, common = correlation(first, second)
+class _Series:
+    """Returns of one market, and what every comparison with another of the same times needs of them."""
+
+    __slots__ = ("deviations", "returns", "squares", "times")
+
+    def __init__(self, returns: Mapping[int, float]) -> None:
+        self.returns = returns
+        self.times = tuple(returns)
+        mean = math.fsum(returns.values()) / len(returns)
+        self.deviations = [value - mean for value in returns.values()]
+        self.squares = math.fsum(map(mul, self.deviations, self.deviations))
+
+    def correlation(self, other: _Series) -> tuple[float, int]:
+        """As the function of that name says."""
+        if self.times != other.times:
+            return correlation(self.returns, other.returns)
+        if not (self.squares > 0 and other.squares > 0):
+            return 0.0, len(self.times)
+        return math.fsum(map(mul, self.deviations, other.deviations)) / math.sqrt(self.squares * other.squares), len(self.times)
+
+
+def _moves_with(first: _Series, second: _Series, limits: ClusterLimits) -> bool:
+    rho, common = first.correlation(second)
     return common >= limits.common_min and rho >= limits.correlation_min

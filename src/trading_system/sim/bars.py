@@ -12,7 +12,7 @@ from base64 import b64decode, b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import mul
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, cast
 
 from trading_system.domain.market import Bar
 
@@ -21,6 +21,9 @@ QUARTER_MS: Final = 900_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 MONDAY_MS: Final = 4 * DAY_MS  # 1970-01-05; weeks open on Mondays
+
+_new_bar: Final = cast(Callable[[type[Bar], tuple[int, float, float, float, float, float]], Bar], tuple.__new__)
+"""What Bar(...) does, without its frame."""
 
 RESOLUTION_MS: Final = {
     "1m": MINUTE_MS,
@@ -43,6 +46,14 @@ class DayStats(NamedTuple):
     low: float
     volume: float
     quote_volume: float
+
+
+def first_from(opens: array[int], at_ms: int) -> int:
+    """Index of the first bar that opens at or after `at_ms`. Most questions are about the newest two, and a search misses the cache."""
+    count = len(opens)
+    if count < 2 or opens[-2] >= at_ms:
+        return bisect_left(opens, at_ms)
+    return count - 1 if opens[-1] >= at_ms else count
 
 
 class BarColumns:
@@ -95,12 +106,12 @@ class BarColumns:
     def between(self, from_ms: int, to_ms: int) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms]."""
         opens = self.open_ms
-        low, high = bisect_left(opens, from_ms), bisect_right(opens, to_ms)
+        low, high = first_from(opens, from_ms), first_from(opens, to_ms + 1)
         if high - low > 3:
             return list(map(Bar, opens[low:high], *(column[low:high] for column in self._floats())))
         # a few bars at the end: the usual question, without a slice of every column
-        columns = self.open, self.high, self.low, self.close, self.volume
-        return [Bar(opens[at], *[column[at] for column in columns]) for at in range(low, high)]
+        o, h, lows, c, v = self.open, self.high, self.low, self.close, self.volume
+        return [_new_bar(Bar, (opens[at], o[at], h[at], lows[at], c[at], v[at])) for at in range(low, high)]
 
     def slice(self, from_ms: int, to_ms: int) -> BarColumns:
         """The bars whose open time is in [from_ms, to_ms], as columns."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice
+from typing import NamedTuple
 
 from trading_system.domain.market import Instrument, TradingStatus
 from trading_system.domain.orders import Side
 from trading_system.domain.symbols import normalise
 from trading_system.domain.units import Qty, from_ms
+from trading_system.sim.book import touch
 from trading_system.sim.funding import RATE_MAX_HOURLY, predict_rate
-from trading_system.sim.market_state import MarketState
+from trading_system.sim.market_state import MarketState, exact
 from trading_system.sim.model import BookRows, MarketMode, OrderRow, OrderState, QuoteRow, StatusRow, TopRow, TradeRow
+from trading_system.sim.source import MarketSpec
 
 _STATUS = {
     MarketMode.ONLINE: TradingStatus.OPEN,
@@ -79,28 +82,55 @@ def quote_row(market: MarketState, now_ms: int, next_funding_ms: int) -> QuoteRo
     )
 
 
+class TopFacts(NamedTuple):
+    """What a market looked like at one moment, before anything is made exact; own orders are not in it."""
+
+    spec: MarketSpec
+    mid: float
+    last: float
+    mark: float
+    index_price: float
+    volume: float
+    volume_quote: float
+    funding_relative: Decimal
+    mode: MarketMode
+
+
+def top_facts(market: MarketState, now_ms: int) -> TopFacts:
+    """For a quote that is worked out later, or never."""
+    volume, volume_quote = market.bars.day_volume(now_ms)
+    return TopFacts(
+        market.spec, market.mid, market.last, market.mark, market.index, volume, volume_quote, market.funding_relative, market.mode
+    )
+
+
+def row_of(facts: TopFacts) -> TopRow:
+    """The quote of a market that nobody has an order on."""
+    spec, tick_f = facts.spec, float(facts.spec.tick)
+    tick = spec.tick
+    best = touch(facts.mid, spec, tick_f)
+    mark = exact(facts.mark, tick, tick_f)
+    return TopRow(
+        spec.symbol,
+        best.bid * tick,
+        best.ask * tick,
+        round(facts.last / tick_f) * tick,
+        mark,
+        mark if facts.index_price == facts.mark else exact(facts.index_price, tick, tick_f),
+        Decimal(round(facts.volume_quote * 100)) / 100,
+        _steps(spec, facts.volume / 2),
+        facts.funding_relative,
+        facts.mode,
+    )
+
+
 def top_row(market: MarketState, now_ms: int) -> TopRow:
     """The same quote as `quote_row` gives, for one who looks at every market all the time."""
-    if market.orders or market.taken:
-        bid, ask = (next((price for price, _ in _side(market, side)), None) for side in (Side.BUY, Side.SELL))
-    else:
-        best = market.touch
-        tick = market.spec.tick
-        bid, ask = best.bid * tick, best.ask * tick
-    mark = market.mark_price()
-    volume, volume_quote = market.bars.day_volume(now_ms)
-    return TopRow(
-        market.spec.symbol,
-        bid,
-        ask,
-        market.last_price(),
-        mark,
-        mark if market.index == market.mark else market.index_price(),
-        Decimal(round(volume_quote * 100)) / 100,
-        _sized(market, volume / 2),
-        market.funding_relative,
-        market.mode,
-    )
+    row = row_of(top_facts(market, now_ms))
+    if not (market.orders or market.taken):
+        return row
+    bid, ask = (next((price for price, _ in _side(market, side)), None) for side in (Side.BUY, Side.SELL))
+    return row._replace(bid=bid, ask=ask)
 
 
 def book_rows(market: MarketState, depth: int | None) -> BookRows:
@@ -162,5 +192,9 @@ def status_of(order: OrderRow) -> StatusRow:
 
 def _sized(market: MarketState, volume: float) -> Decimal:
     """Base units as whole steps, at least one when there was any volume."""
-    steps = round(volume / float(market.spec.size_step))
-    return max(steps, 1 if volume > 0 else 0) * market.spec.size_step
+    return _steps(market.spec, volume)
+
+
+def _steps(spec: MarketSpec, volume: float) -> Decimal:
+    steps = round(volume / float(spec.size_step))
+    return max(steps, 1 if volume > 0 else 0) * spec.size_step

@@ -30,6 +30,11 @@ _FLOATS: Final = ("mid", "index", "mark", "last", "volume", "premium", "premium_
 _COUNTS: Final = ("at_ms", "premium_ms", "point_no", "trade_seq")
 
 
+def exact(price: float, tick: Decimal, tick_f: float) -> Decimal:
+    """A float price on a grid ten times finer than the tick: what mark and index are quoted on. `tick_f` is tick as float."""
+    return round(price / tick_f * 10) * (tick / 10)
+
+
 class MarketState:
     """Prices and resting orders of one market. `orders` is changed through `put` and `drop` only."""
 
@@ -159,7 +164,7 @@ class MarketState:
         return int(price / self.spec.tick)
 
     def exact(self, price: float) -> Decimal:
-        """A float price on a grid ten times finer than the tick: what mark and index are quoted on."""
+        """See the function of that name."""
         return round(price / self.tick_f * 10) * self.price_quantum
 
     def mark_price(self) -> Decimal:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -52,6 +51,7 @@ from trading_system.domain.symbols import Symbol, normalise, to_venue
 from trading_system.domain.units import Price, Qty, Usd, from_ms, to_ms
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.executor import POST_FAILED
+from trading_system.sim.late_ticker import late_ticker, moved_to
 from trading_system.sim.listings import trading_status
 from trading_system.sim.model import (
     CancelRequest,
@@ -129,12 +129,11 @@ class SimVenue:
         for symbol in self._exchange.symbols():
             version = self._exchange.quote_version(symbol)
             known = self._tickers.get(symbol)
-            if known is None or known[0] != version:
-                ticker = _ticker(self._exchange.top(symbol), now)
-            elif known[1].at != now:
-                ticker = replace(known[1], at=now)
+            if known is not None and known[0] == version:
+                ticker = known[1] if known[1].at == now else moved_to(known[1], now)
             else:
-                ticker = known[1]
+                facts = self._exchange.quiet_top(symbol)
+                ticker = _ticker(self._exchange.top(symbol), now) if facts is None else late_ticker(facts, now)
             self._tickers[symbol] = (version, ticker)
             quotes.append(ticker)
         return tuple(quotes)

@@ -27,6 +27,7 @@ from trading_system.sim.bars import (
 )
 
 _KEPT: Final = 12_000
+_PER_DAY: Final = DAY_MS // QUARTER_MS
 
 
 class QuarterSeries(RunningBar):
@@ -112,8 +113,11 @@ class QuarterSeries(RunningBar):
 
     def day_volume(self, now_ms: int) -> tuple[float, float]:
         """Of the last 24 hours: base units, and each quarter's volume at its close."""
-        opens = self.quarters.open_ms
-        at = bisect_left(opens, now_ms - DAY_MS)
+        opens, since_ms = self.quarters.open_ms, now_ms - DAY_MS
+        at = len(opens) - _PER_DAY
+        # without a hole in the last day the place is known
+        if at < 1 or not opens[at - 1] < since_ms <= opens[at]:
+            at = bisect_left(opens, since_ms)
         volume, bought = self._volumes[-1] - self._volumes[at], self._bought[-1] - self._bought[at]
         if self._end_ms:
             volume, bought = volume + self._volume, bought + self._volume * self._close

@@ -7,8 +7,9 @@ import asyncio
 from data_builders import ADA, BTC, D1, ETH, H1, H4, M15, FakeVenue, ManualClock, MemoryStore, a_bar, at, join, ms, truth
 
 from trading_system.data.candle_manager import CandleManager
-from trading_system.data.candle_schedule import CandleParameters
+from trading_system.data.candle_schedule import CandleParameters, FetchRange
 from trading_system.data.data_health import HealthState
+from trading_system.data.symbol_candles import SymbolCandles
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
@@ -380,3 +381,16 @@ async def test_no_more_than_the_allowed_number_of_reads_run_at_once() -> None:
 
     assert most == 5
     assert to_ms(desk.clock.now()) == ms()
+
+
+def test_an_answer_that_tells_the_awaited_bar_twice_and_differently_is_a_correction() -> None:
+    candles = SymbolCandles(ADA, CandleParameters())
+    candles.merge(M15, [a_bar(ms(0, minutes=0))], FetchRange(ms(), ms()), is_first=True)
+    awaited, other = a_bar(ms(0, minutes=15), 100.0), a_bar(ms(0, minutes=15), 101.0)
+
+    merged = candles.merge(M15, [awaited, other], FetchRange(ms(), ms(0, minutes=15)))
+
+    assert [entry.bar for entry in merged.new_bars] == [awaited]
+    assert [(found.before, found.now) for found in merged.corrections] == [(awaited, other)]
+    assert merged.must_rebuild
+    assert merged.to_save == {M15: [awaited, other]}
