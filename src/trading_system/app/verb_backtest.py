@@ -11,7 +11,6 @@ from trading_system.app.config_args import add_config_options, load_from
 from trading_system.app.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from trading_system.backtest.driver import BacktestPlan
@@ -106,6 +105,7 @@ def _read_result(path: Path) -> dict[str, Any]:
 
 def _measure(args: argparse.Namespace, settings: Settings, start: datetime | None, end: datetime | None) -> dict[str, Any] | None:
     """None when the prefix check found something: figures of a strategy that sees the future are worth nothing."""
+    from trading_system.app.progress import make_progress
     from trading_system.backtest.driver import BacktestPlan
     from trading_system.backtest.measure import measure
     from trading_system.backtest.period import resolve_period
@@ -121,13 +121,14 @@ def _measure(args: argparse.Namespace, settings: Settings, start: datetime | Non
     plan = BacktestPlan(series, *resolve_period(series, start, end), settings)
     if args.check_prefixes is not None and not _check_prefixes(plan, args.check_prefixes):
         return None
-    return measure(plan, with_random_entry=not args.no_placebo, progress=_progress)
+    return measure(plan, with_random_entry=not args.no_placebo, progress=make_progress)
 
 
 def _check_prefixes(plan: BacktestPlan, every: int) -> bool:
     """Over all the files hold of the chosen markets, whatever the period; True when nothing that was said changed."""
     from time import process_time
 
+    from trading_system.app.progress import make_progress
     from trading_system.backtest.prefix_check import PrefixPlan, check_prefixes
     from trading_system.domain.errors import ConfigError
     from trading_system.wiring.parameters import smc_parameters
@@ -138,7 +139,7 @@ def _check_prefixes(plan: BacktestPlan, every: int) -> bool:
         raise ConfigError(f"--check-prefixes is for strategy.engine = smc, not for {settings.strategy.engine}")
     cooldown_ms = round(float(settings.strategy.signal_cooldown_hours) * 3_600_000)
     how = PrefixPlan(smc_parameters(settings), assumed_costs(settings), cooldown_ms, every)
-    series, show, reports = plan.series, _progress("prefixes"), []
+    series, show, reports = plan.series, make_progress("prefixes"), []
     for number, one in enumerate(series):
         show(number, len(series))
         reports.append(check_prefixes(one, how))
@@ -169,23 +170,3 @@ def _tell(args: argparse.Namespace, result: dict[str, Any]) -> int:
     if args.markdown is not None:
         args.markdown.write_text(render_markdown(result), encoding="utf-8")
     return ExitCode.FAULT if result["violations"] else ExitCode.CLEAN
-
-
-def _progress(title: str) -> Callable[[int, int], None]:
-    """A bar on a terminal, silence elsewhere."""
-    if not sys.stderr.isatty():
-        return lambda done, total: None
-    from rich.console import Console
-    from rich.progress import Progress, TimeRemainingColumn
-
-    # on stderr: stdout is for the figures
-    progress = Progress(*Progress.get_default_columns()[:-1], TimeRemainingColumn(), console=Console(stderr=True))
-    task = progress.add_task(title, total=None)
-    progress.start()
-
-    def show(done: int, total: int) -> None:
-        progress.update(task, completed=done, total=total)
-        if done >= total:
-            progress.stop()
-
-    return show
