@@ -30,6 +30,7 @@ from trading_system.live.protection_loop import ProtectionLoop
 from trading_system.live.venue_control import InProcessControl
 from trading_system.sim.candle_files import CandleSeries
 from trading_system.sim.exchange import ExchangeConfig, SimExchange
+from trading_system.sim.late_replay import LateReplay
 from trading_system.sim.ports import SimVenue
 from trading_system.sim.replay import OFFSETS_MS, Replay
 from trading_system.wiring.assembly import Ports, assemble
@@ -75,8 +76,8 @@ def run_backtest(plan: BacktestPlan, make_strategy: Callable[[], Strategy], prog
     """Run to the end, return everything. ConfigError (one clear line) for dates that the candles do not have."""
     if not plan.start < plan.end:
         raise ConfigError(f"--from {plan.start:%Y-%m-%d} must lie before --to {plan.end:%Y-%m-%d}")
-    replay = Replay(plan.series, to_ms(plan.start), to_ms(plan.end))
-    exchange = SimExchange(replay, ExchangeConfig(deposit_usd=plan.settings.backtest.start_equity_usd, keeps_minutes=False))
+    replay = LateReplay(plan.series, to_ms(plan.start), to_ms(plan.end))
+    exchange = SimExchange(replay, ExchangeConfig(deposit_usd=plan.settings.backtest.start_equity_usd))
     with tempfile.TemporaryDirectory(prefix="ts-backtest-") as scratch:
         return run_virtual(lambda loop: _run(loop, plan, replay, exchange, make_strategy(), Path(scratch), progress))
 

@@ -240,7 +240,7 @@ class BarSeries(RunningBar):
         self.quarters.extend(quarters)
         self.hours.extend(hours)
         self.start_ms = start_ms
-        self._day_key = -1
+        self._day_key = -1, -1
         self._day: DayStats | None = None
         self._quarter: Bar | None = None  # the closed minutes of the running quarter, merged
 
@@ -307,11 +307,19 @@ class BarSeries(RunningBar):
             firsts.append(past_ms)
         return min(firsts, default=self._open_ms if self._end_ms else None)
 
+    @property
+    def last_close(self) -> float:
+        """Close of the newest closed bar; 0.0 without one."""
+        closes = self.quarters.close or self.hours.close
+        return closes[-1] if closes else 0.0
+
     def day(self, now_ms: int) -> DayStats:
         """Statistics of the last 24 hours: closed quarters (kept until the next one closes), then the running one."""
         closed_until = self.quarters.open_ms[-1] + QUARTER_MS if self.quarters else 0
-        if self._day_key != closed_until:
-            self._day_key, self._day = closed_until, self.quarters.stats(now_ms - DAY_MS)
+        # by the clock too: where nothing is traded no bar closes, and yesterday's leave the window all the same
+        key = closed_until, now_ms // QUARTER_MS
+        if self._day_key != key:
+            self._day_key, self._day = key, self.quarters.stats(now_ms - DAY_MS)
         closed, minutes = self._day, self.minutes.stats(closed_until)
         if self._end_ms:
             minutes = _joined(minutes, DayStats(self._open, self._high, self._low, self._volume, self._volume * self._close))

@@ -54,6 +54,8 @@ class SimExchange(ExchangeViews):
         self._dead_man_ms: int | None = None
         self._self_trade = SelfTrade.REJECT_TAKER
         self._is_near_ruin = False
+        if self._late is not None:
+            self._late.watch(self._staked)
         source.bind(lambda number: int(self._states[number].position_f > 0) - int(self._states[number].position_f < 0))
         if self.config.deposit_usd:
             self._ledger.deposit(self.now_ms, self.config.deposit_usd)
@@ -93,6 +95,10 @@ class SimExchange(ExchangeViews):
         self.now_ms = ms
         return applied
 
+    def _staked(self) -> list[int]:
+        """Markets with an order or a position of ours."""
+        return [market.number for market in self._states if market.orders or market.position_f]
+
     @property
     def _timer_ms(self) -> int:
         return min(at_ms for at_ms in (self._next_hour, self._dead_man_ms, self._agenda.next_ms) if at_ms is not None)
@@ -117,6 +123,7 @@ class SimExchange(ExchangeViews):
     def _run_timers(self, until_ms: int) -> None:
         """What is due up to `until_ms`, each at its own time: funding hours, the dead man's switch, the agenda."""
         while (at_ms := self._timer_ms) <= until_ms:
+            self._catch_up(at_ms - 1)
             self.now_ms = max(self.now_ms, at_ms)
             if at_ms == self._next_hour:
                 self._turn_hour(at_ms)
@@ -153,18 +160,21 @@ class SimExchange(ExchangeViews):
 
     def send(self, request: SendRequest) -> SendResult:
         """Place an order; a refusal is the answer's `status`."""
+        self._present()
         result = self._desk.send(self.now_ms, request)
         self._enforce_margin()
         self._commit("send", to_json(request), accepted=result.status == "placed")
         return result
 
     def edit(self, request: EditRequest) -> EditResult:
+        self._present()
         result = self._desk.edit(self.now_ms, request)
         self._enforce_margin()
         self._commit("edit", to_json(request), accepted=result.status == "edited")
         return result
 
     def cancel(self, request: CancelRequest) -> CancelResult:
+        self._present()
         result = self._desk.cancel(self.now_ms, request)
         self._ledger.refresh_guard()
         self._commit("cancel", to_json(request), accepted=result.status == "cancelled")
@@ -181,7 +191,7 @@ class SimExchange(ExchangeViews):
 
     def unwind(self, symbol: str, share: Decimal) -> bool:
         """A fault: the venue takes `share` (0 to 1] of a position away at mark, without fee. False when there is none."""
-        is_done = self._liquidator.unwind(self.now_ms, self._markets[symbol], share)
+        is_done = self._liquidator.unwind(self.now_ms, self._market(symbol), share)
         self._ledger.refresh_guard()
         self._commit("unwind", {"symbol": symbol, "share": str(share)}, accepted=is_done)
         return is_done
@@ -190,7 +200,7 @@ class SimExchange(ExchangeViews):
         """A fault: funding of `amount` USD (> 0) is charged on a position out of its turn. False when there is none."""
         is_done = bool(self._ledger.size_of(symbol)) and amount > 0
         if is_done:
-            self._ledger.charge_funding(self.now_ms, self._markets[symbol], amount)
+            self._ledger.charge_funding(self.now_ms, self._market(symbol), amount)
             self._enforce_margin()
         self._commit("charge_funding", {"symbol": symbol, "amount": str(amount)}, accepted=is_done)
         return is_done
@@ -221,7 +231,7 @@ class SimExchange(ExchangeViews):
 
         KeyError for an unknown market, ValueError for a leverage that no position there may have.
         """
-        terms = self._ledger.terms(self._markets[symbol].spec.symbol)
+        terms = self._ledger.terms(self._market(symbol).spec.symbol)
         if leverage is not None and not (leverage.is_finite() and leverage > 0 and terms.allows(leverage, Decimal(0))):
             raise ValueError(f"{symbol} cannot be held at leverage {leverage}")
         is_accepted = self._ledger.set_leverage(self.now_ms, symbol, leverage)
@@ -246,8 +256,8 @@ class SimExchange(ExchangeViews):
         """
         if mode is MarketMode.DELISTED:
             self._calendar.delist(self.now_ms, symbol)
-        self._markets[symbol].mode = mode
-        self._markets[symbol].version += 1
+        self._market(symbol).mode = mode
+        self._market(symbol).version += 1
         self._commit("set_mode", {"symbol": symbol, "mode": mode.value}, accepted=True)
 
     def announce_maintenance(self, start_ms: int, downtime_minutes: int, post_only_minutes: int = 5) -> Notice:
@@ -335,6 +345,7 @@ class SimExchange(ExchangeViews):
 
         is_raw: leave the frozen rows of the histories and the packed bars as they are, for a writer that encodes them elsewhere.
         """
+        self._present()
         return {
             "version": STATE_VERSION,
             "config": to_json(self.config),
@@ -358,7 +369,7 @@ class SimExchange(ExchangeViews):
         if state["markets"].keys() != self._markets.keys():
             raise ValueError("exchange state lists other markets than the price source")
         self._source.restore_state(state["source"])
-        self.now_ms = state["now_ms"]
+        self.now_ms = self._seen_ms = state["now_ms"]
         self._next_hour = self.now_ms - self.now_ms % HOUR_MS + HOUR_MS
         self._dead_man_ms = state["dead_man_ms"]
         self._self_trade = SelfTrade(state.get("self_trade", SelfTrade.REJECT_TAKER.value))

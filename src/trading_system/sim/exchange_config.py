@@ -23,6 +23,4 @@ class ExchangeConfig:
     finished_memory_ms: int = 5_000
     """How long orders/status knows an ended order: market time, or process time when the exchange was given such a watch."""
     id_seed: int = 0
-    keeps_minutes: bool = True
-    """False: bars of trades only, from a quarter of an hour on. For a replay, whose points are minutes apart."""
     variants: ExchangeVariants = field(default_factory=ExchangeVariants)

@@ -38,8 +38,7 @@ from trading_system.sim.model import (
     TradeRow,
 )
 from trading_system.sim.open_orders import OpenOrders
-from trading_system.sim.quarter_series import QuarterSeries
-from trading_system.sim.source import MarketSpec, PriceSource
+from trading_system.sim.source import LateSource, MarketSpec, PriceBars, PriceSource
 from trading_system.sim.tape import Tape
 from trading_system.sim.venue_calendar import VenueCalendar
 
@@ -53,6 +52,9 @@ class ExchangeViews:
     def __init__(self, source: PriceSource, config: ExchangeConfig) -> None:
         self.config = config
         self._source = source
+        self._late = source if isinstance(source, LateSource) else None
+        self._seen_ms = source.start_ms
+        """Up to when the markets nobody has a stake in were brought."""
         self.now_ms = source.start_ms
         self._tape = Tape(config.id_seed, config.finished_memory_ms)
         self._states = [self._new_state(number, spec) for number, spec in enumerate(source.markets())]
@@ -75,16 +77,35 @@ class ExchangeViews:
         self._next_hour = self.now_ms - self.now_ms % HOUR_MS + HOUR_MS
 
     def _new_state(self, number: int, spec: MarketSpec) -> MarketState:
-        quarters, hours = self._source.history(number, Timeframe.M15), self._source.history(number, Timeframe.H1)
         start = self._source.start_ms
-        if not self.config.keeps_minutes:
-            return MarketState(
-                number, spec, QuarterSeries(quarters, hours, start_ms=start), None, None, start, self.config.variants.mark_average_ms
-            )
+        if self._late is not None:
+            return MarketState(number, spec, self._late.series(number), None, None, start, self.config.variants.mark_average_ms)
+        quarters, hours = self._source.history(number, Timeframe.M15), self._source.history(number, Timeframe.H1)
         series = BarSeries(quarters, hours, start_ms=start)
         # mark and index history: the traded bars without volume; the premium is far below what a bar shows
         mark, index = (BarSeries(start_ms=start, past=series, minutes_saved=_SIDE_MINUTES_SAVED) for _ in range(2))
         return MarketState(number, spec, series, mark, index, start, self.config.variants.mark_average_ms)
+
+    def _catch_up(self, until_ms: int) -> None:
+        """Bring the markets of a late source to where they are at `until_ms`."""
+        if self._late is not None and self._seen_ms < until_ms:
+            self._seen_ms = until_ms
+            for market in self._states:
+                told = self._late.latest(market.number, until_ms)
+                if told is not None:
+                    market.jump(*told)
+
+    def _present(self) -> Sequence[MarketState]:
+        """All markets as they are now: whoever looks at one from outside comes through here."""
+        if self._seen_ms < self.now_ms:
+            self._catch_up(self.now_ms)
+        return self._states
+
+    def _market(self, symbol: str) -> MarketState:
+        """One market as it is now; KeyError."""
+        if self._seen_ms < self.now_ms:
+            self._catch_up(self.now_ms)
+        return self._markets[symbol]
 
     def keep_finished_by(self, process_ms: Callable[[], int], memory_ms: int) -> None:
         """Let orders/status forget ended orders by a watch of process time: a fast market must not make it forget sooner."""
@@ -94,43 +115,43 @@ class ExchangeViews:
 
     def symbols(self) -> tuple[str, ...]:
         """Markets that have a price."""
-        return tuple(symbol for symbol, market in self._markets.items() if market.is_listed)
+        return tuple(market.spec.symbol for market in self._present() if market.is_listed)
 
     def spec(self, symbol: str) -> MarketSpec:
-        return self._markets[symbol].spec
+        return self._market(symbol).spec
 
     def mode(self, symbol: str) -> MarketMode:
-        return self._markets[symbol].mode
+        return self._market(symbol).mode
 
     def instruments(self) -> tuple[Instrument, ...]:
-        return tuple(instrument(market) for market in self._states if market.is_listed)
+        return tuple(instrument(market) for market in self._present() if market.is_listed)
 
     def quote(self, symbol: str) -> QuoteRow:
-        return quote_row(self._markets[symbol], self.now_ms, self._next_hour)
+        return quote_row(self._market(symbol), self.now_ms, self._next_hour)
 
     def quotes(self) -> tuple[QuoteRow, ...]:
-        return tuple(quote_row(market, self.now_ms, self._next_hour) for market in self._states if market.is_listed)
+        return tuple(quote_row(market, self.now_ms, self._next_hour) for market in self._present() if market.is_listed)
 
     def top(self, symbol: str) -> TopRow:
         """The short form of `quote`."""
-        return top_row(self._markets[symbol], self.now_ms)
+        return top_row(self._market(symbol), self.now_ms)
 
     def quiet_top(self, symbol: str) -> TopFacts | None:
         """What `top` would be made from; None where orders of ours stand in the book."""
-        market = self._markets[symbol]
+        market = self._market(symbol)
         return None if market.orders or market.taken else top_facts(market, self.now_ms)
 
     def quote_version(self, symbol: str) -> int:
         """Grows with every point and every change of our orders on the market."""
-        return self._markets[symbol].version
+        return self._market(symbol).version
 
     def book(self, symbol: str, depth: int | None = None) -> BookRows:
         """The book with our own orders in it, best first, never crossed."""
-        return book_rows(self._markets[symbol], depth)
+        return book_rows(self._market(symbol), depth)
 
     def trades(self, symbol: str, before_ms: int | None = None, limit: int = 100) -> tuple[TradeRow, ...]:
         """Public trades, newest first; the newest thousand are kept. With `before_ms` only those before it."""
-        return trade_rows(self._markets[symbol], before_ms, limit)
+        return trade_rows(self._market(symbol), before_ms, limit)
 
     def candles(self, symbol: str, tick_type: str, resolution: str, from_s: int, to_s: int) -> Sequence[Bar]:
         """Bars with open time in [from_s, to_s] (epoch seconds), ascending, the running one included.
@@ -145,8 +166,8 @@ class ExchangeViews:
         first_ms = self._series(symbol, tick_type).first_ms
         return None if first_ms is None else first_ms // 1000
 
-    def _series(self, symbol: str, tick_type: str) -> BarSeries | QuarterSeries:
-        market = self._markets[symbol]
+    def _series(self, symbol: str, tick_type: str) -> PriceBars:
+        market = self._market(symbol)
         if tick_type == "trade":
             return market.bars
         series = {"mark": market.mark_bars, "spot": market.index_bars}[tick_type]
@@ -158,18 +179,18 @@ class ExchangeViews:
         """Hourly rates, oldest first, at most a year. Those from before the market began are made up from its bars."""
         rates = self._funding[symbol]
         if symbol not in self._funding_past:
-            market = self._markets[symbol]
+            market = self._market(symbol)
             hours = self._source.history(market.number, Timeframe.H1)
             self._funding_past[symbol] = past_rates(hours, market.spec.funding_base_hourly, self._source.start_ms)[-FUNDING_HOURS_KEPT:]
         return (*self._funding_past[symbol], *rates)[-FUNDING_HOURS_KEPT:]
 
     def funding_prediction(self, symbol: str) -> FundingRow:
         """What the next hour's rate would be if it were fixed now."""
-        return predict_rate(self._markets[symbol], self.now_ms)
+        return predict_rate(self._market(symbol), self.now_ms)
 
     def dislocated(self, symbol: str) -> Side | None:
         """The side that would push a dislocated market further (BUY = mark stands too high); None when it is not."""
-        return self._markets[symbol].dislocated(self.config.variants.dislocation)
+        return self._market(symbol).dislocated(self.config.variants.dislocation)
 
     def hold_ms(self, symbol: str) -> int:
         """How long maker protection holds orders on a market, ms; 0 = it does not."""

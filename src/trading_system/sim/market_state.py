@@ -13,12 +13,10 @@ from itertools import islice
 from typing import Any, Final
 
 from trading_system.domain.orders import Side
-from trading_system.sim.bars import BarSeries
 from trading_system.sim.book import Level, Touch, levels, touch
 from trading_system.sim.margin_schedule import margin_levels
 from trading_system.sim.model import MarketMode, OrderRow, TriggerSignal
-from trading_system.sim.quarter_series import QuarterSeries
-from trading_system.sim.source import MarketSpec, PricePoint
+from trading_system.sim.source import MarketSpec, PriceBars, PricePoint
 from trading_system.sim.trailing import follows_at
 
 _INFINITY: Final = float("inf")
@@ -50,9 +48,9 @@ class MarketState:
         self,
         number: int,
         spec: MarketSpec,
-        bars: BarSeries | QuarterSeries,
-        mark_bars: BarSeries | None,
-        index_bars: BarSeries | None,
+        bars: PriceBars,
+        mark_bars: PriceBars | None,
+        index_bars: PriceBars | None,
         start_ms: int,
         mark_average_ms: int = 30_000,
     ) -> None:
@@ -74,8 +72,7 @@ class MarketState:
         self.version = 0  # for caches: anything visible changed
         self.point_no = 0  # of the path: decides the book's sizes, so it is state
         self.at_ms = start_ms
-        closes = bars.quarters.close or bars.hours.close
-        self.mid = self.index = self.mark = self.last = closes[-1] if closes else 0.0
+        self.mid = self.index = self.mark = self.last = bars.last_close
         self.volume = self.premium = self.premium_sum = self.position_f = 0.0
         self.cross_f = 0.0  # the position as far as it leans on the cross equity
         self.ruin_below, self.ruin_above = -_INFINITY, _INFINITY  # marks beyond which an isolated position must be looked at
@@ -120,6 +117,12 @@ class MarketState:
         if volume:
             self.trade_seq += 1
             self.trades.append((self.trade_seq, at, last, volume))
+
+    def jump(self, point: PricePoint, count: int) -> None:
+        """Take a point that stands for `count` of the path: nobody looked at those before it."""
+        self.version += count - 1
+        self.point_no += count - 1
+        self.move(point)
 
     def stop_over(self, mid: float) -> None:
         """Stand at `mid` for a moment on the way to the next point (continuous moves): same clock, no bars, fresh book."""
@@ -243,7 +246,7 @@ class MarketState:
         for series, data in zip(self._all_bars(), state["bars"], strict=True):
             series.restore(data)
 
-    def _all_bars(self) -> list[BarSeries | QuarterSeries]:
+    def _all_bars(self) -> list[PriceBars]:
         return [series for series in (self.bars, self.mark_bars, self.index_bars) if series is not None]
 
     # --- resting orders ---

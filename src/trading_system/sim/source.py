@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from trading_system.domain.market import Bar, Tier, Timeframe
+from trading_system.sim.bars import DayStats
 from trading_system.sim.margin_schedule import MarginClass
 
 
@@ -51,6 +52,44 @@ class PricePoint(NamedTuple):
     """True when every price between the previous mid and this one was traded on the way (inside a replayed bar); False = it may gap."""
 
 
+class PriceBars(Protocol):
+    """The bars of one price of one market, from its past to now."""
+
+    def update(self, at_ms: int, price: float, volume: float) -> None:
+        """Add one price of the path."""
+        ...
+
+    def between(self, resolution: str, from_ms: int, to_ms: int, week_opens_ms: int = ...) -> list[Bar]:
+        """Bars whose open time is in [from_ms, to_ms], the running one included; KeyError for an unknown resolution."""
+        ...
+
+    @property
+    def first_ms(self) -> int | None:
+        """Open time of the oldest bar that is still known; None when there is none."""
+        ...
+
+    @property
+    def last_close(self) -> float:
+        """Close of the newest closed bar; 0.0 without one."""
+        ...
+
+    def day(self, now_ms: int) -> DayStats:
+        """Statistics of the last 24 hours."""
+        ...
+
+    def day_volume(self, now_ms: int) -> tuple[float, float]:
+        """Of the last 24 hours: base units, and each quarter's volume at its close."""
+        ...
+
+    def snapshot(self, *, is_raw: bool = False) -> dict[str, Any]:
+        """What is not history of the source."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put a snapshot on top of the source's history."""
+        ...
+
+
 class PriceSource(Protocol):
     """A price path that is a function of market time."""
 
@@ -81,4 +120,21 @@ class PriceSource(Protocol):
 
     def restore_state(self, state: Mapping[str, Any]) -> None:
         """Continue from a snapshot of a source with the same parameters; ValueError when they differ."""
+        ...
+
+
+@runtime_checkable
+class LateSource(PriceSource, Protocol):
+    """A source that tells the points of a market nobody has a stake in only when somebody looks there."""
+
+    def watch(self, watched: Callable[[], Sequence[int]]) -> None:
+        """watched: numbers of the markets whose every point `points` tells, ascending; asked before each moment of the path."""
+        ...
+
+    def latest(self, market: int, until_ms: int) -> tuple[PricePoint, int] | None:
+        """The newest point up to `until_ms` and how many untold ones it stands for; None when all are told."""
+        ...
+
+    def series(self, market: int) -> PriceBars:
+        """The market's bars as far as they were told: they need no `update`."""
         ...

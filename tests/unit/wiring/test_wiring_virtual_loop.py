@@ -72,3 +72,16 @@ def test_market_deadlines_scale_with_the_pace_of_the_venue() -> None:
     ahead = (clock.market_in(5) - clock.now()).total_seconds()
 
     assert ahead == pytest.approx(300, abs=1)
+
+
+def test_a_run_of_a_year_does_not_stand_still_when_its_clock_becomes_coarse() -> None:
+    """A backtest hung for ever after 194 days: 2**24 s, where the next float is further away than the loop's resolution was."""
+
+    async def scenario(loop: VirtualLoop) -> list[float]:
+        woken = []
+        for seconds in (2.0**24 + 300, 0.01, 900.0, 2.0**25, 0.01):
+            await asyncio.sleep(seconds)
+            woken.append(loop.time())
+        return woken
+
+    assert run_virtual(scenario) == pytest.approx([2**24 + 300, 2**24 + 300.01, 2**24 + 1200.01, 3 * 2**24 + 1200.01, 3 * 2**24 + 1200.02])
