@@ -1,16 +1,21 @@
-"""The list of positions is a minute old: what was held before the newest fill is believed of nothing that was opened since."""
+"""A list is a minute old: positions from before the newest fill are believed of nothing opened since, and of orders a list brings
+back what is gone."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from daemon_driver import play
-from scenario_parts import BTC, Scenario, Wish
+from scenario_ending import Ending
+from scenario_parts import BTC, At, Hands, Scenario, Wish, crash
 from scripted_wire import AnswerLost, On, Read
 
 from trading_system.domain import events as ev
 from trading_system.domain.orders import Direction
 from trading_system.domain.positions import PositionState
+from trading_system.sim.model import OrderType
+from trading_system.torture.venue_log import Actor
 
 D = Decimal
 AT_ONCE = {"strategy": {"signal_cooldown_hours": "0.01"}}
@@ -55,3 +60,48 @@ def test_an_entry_whose_answer_was_lost_is_not_filled_with_the_position_before_i
     assert not [adjusted for adjusted in end.of(ev.QuantityAdjusted) if adjusted.delta == end.positions[0].tally.entered]
     assert [p.state for p in end.positions] == [PositionState.CLOSED, PositionState.PROTECTED]
     assert end.stops() == [(end.positions[1].qty, end.positions[1].stop_wanted)]
+
+
+def newest_stop_vanishes(world: Hands) -> None:
+    """Without a word: no feed, no history tells of it."""
+    stops = [order for order in world.exchange.open_orders() if order.order_type is OrderType.STP]
+    world.as_other(lambda x: x.vanish(stops[-1].order_id), Actor.VENUE)
+
+
+SECOND_STOP_VANISHED = Scenario(
+    # a list from before the first stop: a second one is placed beside it, vanishes, and is brought back by a list of before that
+    wishes=(Wish(at_s=900),),
+    reads=(Read("orders", 915, 1_010, lag_s=55),),
+    acts=(At(930, newest_stop_vanishes),),
+    until_s=1_200,
+)
+
+
+def cancelled_stops(end: Ending) -> list[int]:
+    """Which of our stops were asked to go, by attempt."""
+    asked = [event.client_order_id for event in end.of(ev.CancelRequested) if "-sl-" in event.client_order_id]
+    return [int(key.rpartition("-")[2]) for key in asked]
+
+
+def test_a_stop_that_an_old_list_brings_back_does_not_cost_the_position_the_one_that_rests() -> None:
+    end = play(SECOND_STOP_VANISHED)
+
+    assert [placed.evidence for placed in end.of(ev.OrderPlaced) if placed.evidence.startswith("listed again")]
+    assert cancelled_stops(end) == []
+    assert end.stops() == [(end.positions[0].qty, end.positions[0].stop_wanted)]
+
+
+def test_a_process_that_begins_on_an_old_list_cancels_none_of_the_stops_it_shows() -> None:
+    """The process before knew that the second one was gone."""
+    end = play(replace(SECOND_STOP_VANISHED, acts=(*SECOND_STOP_VANISHED.acts, At(940, crash(15)))))
+
+    assert end.lives == 2
+    assert cancelled_stops(end) == []
+    assert end.stops() == [(end.positions[0].qty, end.positions[0].stop_wanted)]
+
+
+def test_two_stops_become_one_again_a_minute_after_the_lists_agree() -> None:
+    end = play(replace(SECOND_STOP_VANISHED, acts=()))
+
+    assert cancelled_stops(end) == [1]
+    assert end.stops() == [(end.positions[0].qty, end.positions[0].stop_wanted)]

@@ -60,6 +60,8 @@ class PositionParameters:
     take_profit_cooldown_s: float = 600.0
     stop_retry_s: float = 5.0
     backup_retry_s: float = 12.0
+    lists_lag_s: float = 60.0
+    """How far a list of open orders may be behind: for so long after one that missed a stop, a list that shows it proves nothing."""
     adopted_stop_retry_s: float = 10.0
     adopted_stop_distance: Decimal = Decimal("0.02")
     adopted_liquidation_share: Decimal = Decimal("0.25")
@@ -103,6 +105,8 @@ class MarketView:
     liquidation_price: Price | None = None
     listed: frozenset[ClientOrderId] | None = None
     """Our orders the newest list of open orders showed; None = no list was ever read."""
+    listed_s: float = -1.0
+    """When that list was read (process time): at or before `venue_read_s`."""
     venue_naked_s: float | None = None
     """How long, as of the newest reading, the venue's own lists have shown this position without full cover; None = it has cover."""
     closes_4h: tuple[tuple[int, float], ...] = ()
@@ -131,6 +135,11 @@ class Watch:
     backup_tried_s: float | None = None
     stops_seen: frozenset[ClientOrderId] = frozenset()
     """Live stops of ours that a list of open orders has shown."""
+    listed_s: float | None = None
+    """When the newest list of open orders was read that was looked at."""
+    stops_missed_s: float | None = None
+    """When the newest list was read that lacked a stop of the books; at first, when the first list was read: nobody knows what the
+    lists of the process before lacked."""
     through_since_s: float | None = None
     tp1_passed: int = 0
     """Consecutive fresh quotes beyond the first target."""

@@ -55,8 +55,8 @@ def plan_stop(
     qty = position.tally.qty
     if qty != watch.qty:
         watch = replace(watch, qty=qty, qty_since_s=now_s)
-    if view.listed:
-        watch = _note_listed(orders, view.listed, watch)
+    if view.listed is not None and view.listed_s != watch.listed_s:
+        watch = _note_listed(orders, view.listed, view.listed_s, watch)
     if view.venue_naked_s is not None and position.state is not PositionState.OPEN:
         backup = _plan_backup(position, orders, view, watch, params, now_s)
         if backup is not None:
@@ -71,9 +71,8 @@ def plan_stop(
     covered = sum((order.protects for order in live), ZERO)
     # less than a step cannot be protected by any order: it is dust, not a naked position
     missing = floor_to_step(max(ZERO, qty - covered), view.size_step)
-    retry_s = params.stop_retry_s if position.is_own else params.adopted_stop_retry_s
     if missing <= 0:
-        return _plan_covered(position, own, doomed, covered, view, watch, retry_s, now_s)
+        return _plan_covered(position, own, doomed, covered, view, watch, params, now_s)
     if watch.naked_since_s is None:
         watch = replace(watch, naked_since_s=now_s)
     give_up = _give_up(position, view, watch, params, now_s)
@@ -82,7 +81,7 @@ def plan_stop(
     if watch.stop_tried_s is None and any(_may_come_alive(order, view) for order in orders.values()):
         # an attempt made outside a plan, or one of an earlier process before the first list: give it the time any attempt gets
         return (), replace(watch, stop_tried_s=now_s)
-    if _is_waiting(orders, watch, retry_s, now_s):
+    if _is_waiting(orders, watch, _retry_s(position, params), now_s):
         return (), watch
     trigger = _trigger(position, view, params)
     if trigger is None:
@@ -114,11 +113,13 @@ def _is_as_wanted(position: Position, orders: Mapping[ClientOrderId, OwnOrder], 
     )
 
 
-def _note_listed(orders: Mapping[ClientOrderId, OwnOrder], listed: frozenset[ClientOrderId], watch: Watch) -> Watch:
-    seen = frozenset(
-        key for key, order in orders.items() if order.purpose is OrderPurpose.STOP and (key in listed or key in watch.stops_seen)
-    )
-    return watch if seen == watch.stops_seen else replace(watch, stops_seen=seen)
+def _note_listed(orders: Mapping[ClientOrderId, OwnOrder], listed: frozenset[ClientOrderId], listed_s: float, watch: Watch) -> Watch:
+    """Remember what a new list shows of the stops in the books, and that it lacks one (not of one that is only just being sent)."""
+    stops = [(key, order) for key, order in orders.items() if order.purpose is OrderPurpose.STOP and not order.is_foreign]
+    seen = frozenset(key for key, _ in stops if key in listed or key in watch.stops_seen)
+    is_short = any(key not in listed and order.state is not OrderState.INTENDED for key, order in stops)
+    missed_s = listed_s if is_short or watch.stops_missed_s is None else watch.stops_missed_s
+    return replace(watch, listed_s=listed_s, stops_seen=seen, stops_missed_s=missed_s)
 
 
 def _plan_backup(
@@ -143,6 +144,10 @@ def _plan_backup(
     return PlaceStop(position.position_id, Qty(qty), trigger, f"the venue lists no cover ({view.venue_naked_s:.0f} s)")
 
 
+def _retry_s(position: Position, params: PositionParameters) -> float:
+    return params.stop_retry_s if position.is_own else params.adopted_stop_retry_s
+
+
 def _covered(watch: Watch) -> Watch:
     return replace(watch, naked_since_s=None, stop_tried_s=None)
 
@@ -154,13 +159,14 @@ def _plan_covered(
     covered: Decimal,
     view: MarketView,
     watch: Watch,
-    retry_s: float,
+    params: PositionParameters,
     now_s: float,
 ) -> tuple[tuple[Action, ...], Watch]:
     """Nothing is naked: tidy up, but never more often than a refused attempt may be repeated."""
     if watch.naked_since_s is not None:
         watch = _covered(watch)
-    actions = _keep(position, own, doomed, covered, view, watch)
+    actions = _keep(position, own, doomed, covered, view, watch, params)
+    retry_s = _retry_s(position, params)
     if not actions:
         return (), watch if watch.stop_tried_s is None else replace(watch, stop_tried_s=None)
     if watch.stop_tried_s is not None and now_s - watch.stop_tried_s < retry_s:
@@ -226,7 +232,13 @@ def _trigger(position: Position, view: MarketView, params: PositionParameters) -
 
 
 def _keep(
-    position: Position, own: list[OwnOrder], doomed: list[OwnOrder], covered: Decimal, view: MarketView, watch: Watch
+    position: Position,
+    own: list[OwnOrder],
+    doomed: list[OwnOrder],
+    covered: Decimal,
+    view: MarketView,
+    watch: Watch,
+    params: PositionParameters,
 ) -> tuple[Action, ...]:
     """Everything is covered: converge to one stop of ours, with the right size and trigger. `own`: oldest first; `doomed`: those
     whose cancel was asked for already and whose end nobody has seen."""
@@ -238,7 +250,7 @@ def _keep(
     if needed <= 0:
         return ()
     spare = [*doomed, *own[:-1]]
-    if spare and not _are_listed([*own, *doomed], view):
+    if spare and not _surely_rest([*own, *doomed], view, watch, params):
         return ()  # one of them may be gone: which one protects is not known until all are seen
     if spare and newest.protects >= needed and not _venue_agrees(position, view, watch):
         return ()  # a fill may be on its way: until then both are needed
@@ -259,9 +271,12 @@ def _keep(
     return (MoveStop(position.position_id, newest.client_order_id, Qty(size), wanted, why),)
 
 
-def _are_listed(stops: list[OwnOrder], view: MarketView) -> bool:
-    """True when the newest list of open orders showed every one of them."""
-    return view.listed is None or all(order.client_order_id in view.listed for order in stops)
+def _surely_rest(stops: list[OwnOrder], view: MarketView, watch: Watch, params: PositionParameters) -> bool:
+    """True when the newest list of open orders showed every one of them, and is younger than any that missed one by more than lists
+    lag: else it may be of before the moment at which that one went. Two reduce-only stops harm nobody meanwhile."""
+    if view.listed is None or watch.stops_missed_s is None or view.listed_s - watch.stops_missed_s < params.lists_lag_s:
+        return False
+    return all(order.client_order_id in view.listed for order in stops)
 
 
 def _venue_agrees(position: Position, view: MarketView, watch: Watch) -> bool:

@@ -85,9 +85,11 @@ async def sync_account(host: SyncHost, *, with_snapshot: bool, is_essential: boo
     is_newest = host.account_view.take(reads)
     if is_newest and reads.positions is not None:
         held = {position.symbol: position.qty for position in reads.positions}
-        known = host.desk.holding.listed if host.desk.holding is not None else frozenset()
-        listed = known if reads.open_orders is None else client_ids(reads.open_orders)
-        host.desk.holding = VenueHolding(held, reads.started_s, listed)
+        before = host.desk.holding
+        listed, listed_s = (None, -1.0) if before is None else (before.listed, before.listed_s)
+        if reads.open_orders is not None:
+            listed, listed_s = client_ids(reads.open_orders), reads.started_s
+        host.desk.holding = VenueHolding(held, reads.started_s, listed, listed_s)
     facts = market_facts(host, reads)
     alarms: tuple[NakedAlarm, ...] = ()
     naked: Mapping[Symbol, Qty] = {}

@@ -59,8 +59,10 @@ class VenueHolding:
 
     qty: Mapping[Symbol, Qty]
     read_s: float
-    listed: frozenset[ClientOrderId]
-    """Client ids of the open orders read beside it, or by the last list that could be read."""
+    listed: frozenset[ClientOrderId] | None
+    """Client ids of the open orders read beside it, or by the last list that could be read; None = none could be read yet."""
+    listed_s: float
+    """When that list was read (process seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ class PositionDesk:
             bid=None if ticker is None else ticker.bid,
             ask=None if ticker is None else ticker.ask,
             listed=None if holding is None else holding.listed,
+            listed_s=-1.0 if holding is None else holding.listed_s,
             venue_naked_s=None if holding is None else host.naked_meter.naked_s(symbol, holding.read_s),
             closes_4h=self._closes_4h(host, position),
             process_began_at=self._began_at,

@@ -105,9 +105,9 @@ def test_a_new_stop_that_no_list_shows_yet_is_not_taken_for_vanished() -> None:
 
 
 STOP_2 = ClientOrderId(f"ts-{PID}-sl-2")
-SINCE_0 = replace(NEW_WATCH, qty=Qty(D(10)), qty_since_s=0)
-AGREED = a_view("103", venue_qty=Qty(D(10)), venue_read_s=9)
-"""A reading begun after the books came to 10 lists 10."""
+SINCE_0 = replace(NEW_WATCH, qty=Qty(D(10)), qty_since_s=0, listed_s=0, stops_missed_s=0)
+AGREED = a_view("103", venue_qty=Qty(D(10)), venue_read_s=70, listed=frozenset({STOP, STOP_2}), listed_s=70)
+"""A reading begun long after the books came to 10 lists 10, and both stops."""
 
 
 def test_a_cancelled_stop_that_an_old_list_brings_back_is_no_reason_to_cancel_the_one_that_replaced_it() -> None:
@@ -117,9 +117,35 @@ def test_a_cancelled_stop_that_an_old_list_brings_back_is_no_reason_to_cancel_th
     back = ev.OrderPlaced(at(6), STOP, VenueOrderId(f"v-{STOP}"), None, "listed again")
     state = ledger(*protected_events(), *stop_events(attempt=2), asked, gone, back)
 
-    both = planned(state, replace(AGREED, listed=frozenset({STOP, STOP_2})), SINCE_0, s=10)
+    both = planned(state, AGREED, SINCE_0, s=70)
 
     assert [a.client_order_id for a in both.actions if isinstance(a, CancelOrder)] == [STOP]
+
+
+@pytest.mark.parametrize(("missed_s", "cancelled"), [(10, [STOP]), (11, []), (None, [])])
+def test_two_stops_stay_while_the_list_that_shows_both_may_be_older_than_one_that_missed_one(
+    missed_s: float | None, cancelled: list[ClientOrderId]
+) -> None:
+    """The newer stop vanished, an old list brought it back, and the older one, which was all there was, was cancelled."""
+    state = ledger(*protected_events(), *stop_events(attempt=2))
+
+    made = planned(state, AGREED, replace(SINCE_0, stops_missed_s=missed_s), s=70)
+
+    assert [a.client_order_id for a in made.actions if isinstance(a, CancelOrder)] == cancelled
+
+
+def test_a_stop_is_missed_by_a_new_list_that_lacks_it_once_it_was_sent_and_by_the_first_list_of_a_process() -> None:
+    two = ledger(*protected_events(), *stop_events(attempt=2))
+    sending = ledger(*protected_events(), stop_events(attempt=2)[0])
+
+    def missed_s(state: LedgerState, listed: set[ClientOrderId], listed_s: float, watch: Watch) -> float | None:
+        return planned(state, replace(AGREED, listed=frozenset(listed), listed_s=listed_s), watch).watch.stops_missed_s
+
+    assert missed_s(two, {STOP}, 20, SINCE_0) == 20
+    assert missed_s(two, {STOP}, 20, replace(SINCE_0, listed_s=20)) == 0, "it was looked at before the second was placed"
+    assert missed_s(sending, {STOP}, 20, SINCE_0) == 0
+    assert missed_s(two, {STOP, STOP_2}, 20, SINCE_0) == 0
+    assert missed_s(two, {STOP, STOP_2}, 20, NEW_WATCH) == 20
 
 
 def test_a_stop_that_is_to_be_cancelled_protects_nobody() -> None:
@@ -169,17 +195,17 @@ def test_a_wanted_stop_that_the_market_has_passed_closes_instead_of_searching_a_
 def test_two_stops_converge_to_the_newest() -> None:
     state = ledger(*protected_events(), *stop_events(attempt=2))
 
-    found = [a for a in actions(state, AGREED, SINCE_0, s=10) if isinstance(a, CancelOrder)]
+    found = [a for a in actions(state, AGREED, SINCE_0, s=70) if isinstance(a, CancelOrder)]
 
     assert [a.client_order_id for a in found] == [STOP]
 
 
-@pytest.mark.parametrize("view", [a_view("103"), replace(AGREED, venue_qty=Qty(D(16))), replace(AGREED, venue_read_s=0)])
+@pytest.mark.parametrize("view", [replace(AGREED, venue_qty=None), replace(AGREED, venue_qty=Qty(D(16))), replace(AGREED, venue_read_s=0)])
 def test_the_second_stop_stays_while_fills_of_a_larger_position_may_be_on_their_way(view: MarketView) -> None:
     """Half of an entry's fills were known, its stop could not be amended, and the new one "covered all": the old one was cancelled."""
     state = ledger(*protected_events(), *stop_events(attempt=2))
 
-    assert not [a for a in actions(state, view, SINCE_0, s=10) if isinstance(a, CancelOrder)]
+    assert not [a for a in actions(state, view, SINCE_0, s=70) if isinstance(a, CancelOrder)]
 
 
 def test_a_rest_below_one_step_is_dust_and_closes_nothing() -> None:
