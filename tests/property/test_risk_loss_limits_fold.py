@@ -38,7 +38,7 @@ def test_a_limit_crossed_is_a_limit_hit_and_flows_are_no_profit(path: list[tuple
         last = seen.standing.equity
         if flow and balance + flow > 400:
             balance += flow
-            state = apply_flow(state, AccountFlow(f"f{index}", before + (at - before) / 2, FlowKind.DEPOSIT, Usd(flow)), LIMITS)
+            state = apply_flow(state, AccountFlow(f"f{index}", before + (at - before) / 2, FlowKind.DEPOSIT, Usd(flow)))
             day_start, week_start, peak, last = day_start + flow, week_start + flow, peak + flow, last + flow
         pnl = max(pnl, 100 - balance)
         balance, booked = balance + pnl, booked + pnl

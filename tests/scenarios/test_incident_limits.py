@@ -12,7 +12,22 @@ from typing import Any
 import pytest
 from daemon_driver import play
 from scenario_ending import Ending
-from scenario_parts import BTC, DOGE, ETH, START_MS, At, Scenario, Wish, a_market, by_hand, crash, money_moves, operator, restart
+from scenario_parts import (
+    BTC,
+    DOGE,
+    ETH,
+    START_MS,
+    At,
+    Scenario,
+    Wish,
+    a_market,
+    by_hand,
+    crash,
+    drop_stops,
+    money_moves,
+    operator,
+    restart,
+)
 from scripted_wire import AnswerLost, On, Read
 
 from fakes.command_line import CommandLine
@@ -343,3 +358,36 @@ def test_a_withdrawal_of_just_below_one_percent_asks_nobody_and_entries_go_on() 
 
     assert end.modes == [Mode.NORMAL]
     assert len(end.sent("entry")) == 1
+
+
+def test_a_withdrawal_while_the_wallet_cannot_be_read_asks_nobody_and_entries_go_on() -> None:
+    """The old reading, judged again beside a log that told of it, seemed to have gained the money, and the next one to lose it."""
+    fees = (At(400, by_hand(Side.BUY, "0.01")), At(400.5, by_hand(Side.SELL, "0.01")))  # a little of what nothing explains
+    end = play(
+        Scenario(
+            wishes=(Wish(at_s=900),),
+            acts=(At(310, money_moves("-99.6")), *fees),
+            reads=(Read("snapshot", 300, 380, fails=True),),
+            until_s=1_000,
+        )
+    )
+
+    assert end.modes[-1] is Mode.NORMAL
+    assert len(end.sent("entry")) == 1
+
+
+def test_a_withdrawal_told_before_a_crash_is_no_step_for_the_next_process() -> None:
+    """Its row of the account log was booked, and the process died before it could read a wallet that contains it."""
+    end = play(
+        Scenario(
+            prices={BTC: {0: 80_000.0}, ETH: {0: 3_000.0}},
+            wishes=(Wish(), Wish(ETH, at_s=1_800)),
+            # the stop that is placed again is durable, and with it what was booked before
+            acts=(At(310, money_moves("-300")), At(365, drop_stops()), At(370, crash(15))),
+            reads=(Read("snapshot", 300, 380, fails=True),),
+            until_s=1_900,
+        )
+    )
+
+    assert end.modes[-1] is Mode.NORMAL
+    assert len(end.sent("entry", ETH)) == 1

@@ -151,7 +151,8 @@ async def _sync_flows(host: SyncHost) -> tuple[tuple[AccountFlow, ...], str | No
         return (), str(error)
     view.flows_read_at = began
     booked = host.books.book_flows(read)
-    host.losses.note_flows(booked)
+    # every row, not only the new ones: the process before may have booked one and died before its loss state was written
+    host.losses.note_flows(read)
     return booked, None
 
 

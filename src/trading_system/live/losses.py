@@ -75,10 +75,10 @@ class LossBook:
         self.streaks = record_trade(self.streaks, result, self._limits.streaks)
 
     def note_flows(self, flows: Iterable[AccountFlow]) -> None:
-        """Shift the day, the week and the high-water mark by money that moved without trading."""
+        """Shift the day, the week and the high-water mark by money that moved without trading. Told twice, it counts once."""
         if self._state is not None:
             for flow in flows:
-                self._state = apply_flow(self._state, flow, self._limits.losses)
+                self._state = apply_flow(self._state, flow)
 
     def observe(self, snapshot: AccountSnapshot, booked_pnl: Decimal, now: datetime) -> tuple[LossEvent, ...]:
         """Fold one account reading in; returns what changed with it."""
@@ -127,4 +127,5 @@ def _save_key(state: LossState) -> str:
     mark = state.high_water
     # the mark is saved in steps of 0.1 % so that a rising account does not write at every reading
     rounded = f"{mark.equity:.3E}"
-    return repr((state.days[-1].start, state.weeks[-1].start, rounded, state.flow_ids[-1:], state.step, state.is_drawdown_degraded))
+    flows = (state.flow_ids[-1:], len(state.flows_ahead), state.absorbed)
+    return repr((state.days[-1].start, state.weeks[-1].start, rounded, flows, state.step, state.is_drawdown_degraded))

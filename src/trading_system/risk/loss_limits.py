@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -18,11 +18,16 @@ from trading_system.domain.account import AccountFlow, FlowKind
 from trading_system.domain.units import ONE, ZERO
 from trading_system.risk.limits import LossLimits
 from trading_system.risk.loss_periods import monday_of, roll, shift
-from trading_system.risk.loss_state import EquityReading, HighWater, LossEvent, LossStanding, LossState, Period
+from trading_system.risk.loss_state import EquityReading, HighWater, LossEvent, LossStanding, LossState, Moved, Period
 
 FLOW_IDS_KEPT: Final = 512
 EXTERNAL_FLOWS: Final = frozenset({FlowKind.DEPOSIT, FlowKind.WITHDRAWAL, FlowKind.CONVERSION})
 """Money that moved without trading. Fees, funding, interest and liquidation fees are losses like any other."""
+_ABSORBED_KEPT: Final = 8
+_WORTH_KEEPING: Final = Decimal("0.1")
+"""Share of the limit from which an absorbed difference is remembered."""
+_BOOKED_WITHIN: Final = timedelta(hours=2)
+"""How late the cause of a difference may be booked: the account log may be unreadable for long."""
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
 
@@ -58,29 +63,41 @@ def start_tracking(reading: EquityReading) -> LossState:
     )
 
 
-def apply_flow(state: LossState, flow: AccountFlow, limits: LossLimits) -> LossState:
+def apply_flow(state: LossState, flow: AccountFlow) -> LossState:
     """Shift day start, week start and high-water mark by an external flow.
 
     Other kinds, repeated ids and flows from before tracking began change nothing. A value that was read after the flow
-    already contains it and is left alone; a difference of the balance that was too small to ask about, and turns out to be this
-    flow, is taken back, or the same money would count as a step the other way.
+    already contains it and is left alone. A flow younger than the newest reading waits for a reading that contains it: the old one
+    may be judged again, when the next could not be read, and would lack the money.
     """
     if flow.kind not in EXTERNAL_FLOWS or flow.flow_id in state.flow_ids or flow.at <= state.started_at:
         return state
+    moved = Moved(flow.at, flow.amount)
+    known = replace(state, flow_ids=(*state.flow_ids, flow.flow_id)[-FLOW_IDS_KEPT:])
+    return replace(known, flows_ahead=(*state.flows_ahead, moved)) if flow.at > state.read_at else _shifted(known, moved)
+
+
+def _shifted(state: LossState, flow: Moved) -> LossState:
     mark, amount = state.high_water, flow.amount
-    # the reading that absorbed it measured it by the larger of the equities before and after
-    largest = max(state.explained_equity, state.explained_equity - amount)
-    was_absorbed = state.step == 0 and flow.at <= state.read_at and abs(amount) < limits.unexplained_step * largest
     return replace(
         state,
-        explained_offset=state.explained_offset - (amount if was_absorbed else ZERO),
         days=shift(state.days, flow.at, amount, _DAY),
         weeks=shift(state.weeks, flow.at, amount, _WEEK),
         high_water=replace(mark, equity=mark.equity + amount) if flow.at > mark.as_of else mark,
         explained_equity=state.explained_equity + (amount if flow.at > state.explained_at else ZERO),
         flows_total=state.flows_total + amount,
-        flow_ids=(*state.flow_ids, flow.flow_id)[-FLOW_IDS_KEPT:],
     )
+
+
+def _caught_up(state: LossState, at: datetime) -> LossState:
+    """With the flows that a reading of that moment contains."""
+    due = [flow for flow in state.flows_ahead if flow.at <= at]
+    if not due:
+        return state
+    state = replace(state, flows_ahead=tuple(flow for flow in state.flows_ahead if flow.at > at))
+    for flow in due:
+        state = _shifted(state, flow)
+    return state
 
 
 def observe(state: LossState | None, reading: EquityReading, limits: LossLimits) -> Observation | None:
@@ -93,6 +110,7 @@ def observe(state: LossState | None, reading: EquityReading, limits: LossLimits)
         fresh = start_tracking(reading)
         return Observation(fresh, standing_of(fresh, reading.portfolio_value, limits), (LossEvent.TRACKING_INITIALIZED,))
     events: list[LossEvent] = []
+    state = _caught_up(state, reading.at)
     state = _judge_step(state, reading, limits, events)
     state = _roll_periods(state, reading, events)
     best = max(reading.portfolio_value, reading.portfolio_value - state.step)
@@ -172,17 +190,34 @@ def _high_water_of(reading: EquityReading) -> HighWater:
 
 
 def _judge_step(state: LossState, reading: EquityReading, limits: LossLimits, events: list[LossEvent]) -> LossState:
-    """Did the balance move by more than what was booked?"""
+    """Did the balance move by more than what was booked?
+
+    Collateral in other currencies drifts a little with every reading: small differences are absorbed one by one. One that was
+    absorbed and comes back was a cause that was booked late: only what is left of it counts, or the same money, measured by a
+    smaller equity the second time, would ask a human.
+    """
     offset = reading.balance_value - reading.booked_pnl - state.flows_total
     step = offset - state.explained_offset
-    # collateral in other currencies drifts a little with every reading: small differences are absorbed one by one
-    if abs(step) < limits.unexplained_step * max(state.explained_equity, reading.portfolio_value):
-        return replace(state, explained_offset=offset, step=ZERO, step_since=None, is_step_reported=False)
+    limit = limits.unexplained_step * max(state.explained_equity, reading.portfolio_value)
+    left, absorbed = _without_return(state.absorbed, Moved(reading.at, step))
+    if abs(left) < limit:
+        if abs(left) >= limit * _WORTH_KEEPING:
+            absorbed = (*absorbed, Moved(reading.at, left))[-_ABSORBED_KEPT:]
+        return replace(state, explained_offset=offset, step=ZERO, step_since=None, is_step_reported=False, absorbed=absorbed)
     since = reading.at if state.step_since is None else min(state.step_since, reading.at)
     is_settled = reading.at - since >= timedelta(seconds=limits.unexplained_settle_s)
     if is_settled and not state.is_step_reported:
         events.append(LossEvent.UNEXPLAINED_STEP)
     return replace(state, step=step, step_since=since, is_step_reported=state.is_step_reported or is_settled)
+
+
+def _without_return(absorbed: tuple[Moved, ...], step: Moved) -> tuple[Decimal, tuple[Moved, ...]]:
+    """What is left of a step when it undoes one of the absorbed differences of late, and the others: each comes back only once."""
+    young = tuple(moved for moved in absorbed if abs(step.at - moved.at) <= _BOOKED_WITHIN)
+    undone = min(young, key=lambda moved: abs(step.amount + moved.amount), default=None)
+    if undone is None or abs(step.amount + undone.amount) >= abs(step.amount):
+        return step.amount, young
+    return step.amount + undone.amount, tuple(moved for moved in young if moved is not undone)
 
 
 def _roll_periods(state: LossState, reading: EquityReading, events: list[LossEvent]) -> LossState:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from trading_system.domain.units import ZERO
 
@@ -80,6 +80,13 @@ class HighWater:
     as_of: datetime
 
 
+class Moved(NamedTuple):
+    """So much money, signed, at that moment."""
+
+    at: datetime
+    amount: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class LossState:
     """Everything that must survive a restart.
@@ -105,6 +112,10 @@ class LossState:
     is_drawdown_halted: bool = False
     is_high_water_implausible: bool = False
     flow_ids: tuple[str, ...] = ()
+    flows_ahead: tuple[Moved, ...] = ()
+    """External flows that are known of and younger than the newest reading: what that reading says does not contain them."""
+    absorbed: tuple[Moved, ...] = ()
+    """Differences of the balance that were too small to ask about: (when read, how much), the newest few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +163,17 @@ def _plain(state: LossState) -> dict[str, Any]:
         "is_drawdown_halted": state.is_drawdown_halted,
         "is_high_water_implausible": state.is_high_water_implausible,
         "flow_ids": list(state.flow_ids),
+        "flows_ahead": [_moved_out(moved) for moved in state.flows_ahead],
+        "absorbed": [_moved_out(moved) for moved in state.absorbed],
     }
 
 
 def _period_out(period: Period) -> list[object]:
     return [period.start.isoformat(), str(period.start_equity), period.as_of.isoformat(), period.is_warned, period.is_stopped]
+
+
+def _moved_out(moved: Moved) -> list[str]:
+    return [moved.at.isoformat(), str(moved.amount)]
 
 
 def decode_loss_state(text: str) -> LossState:
@@ -193,12 +210,20 @@ def _from_plain(raw: dict[str, Any]) -> LossState:
         is_drawdown_halted=bool(raw["is_drawdown_halted"]),
         is_high_water_implausible=bool(raw["is_high_water_implausible"]),
         flow_ids=tuple(str(flow_id) for flow_id in raw["flow_ids"]),
+        # states of before 2026-11 have neither
+        flows_ahead=tuple(_moved_in(row) for row in raw.get("flows_ahead", ())),
+        absorbed=tuple(_moved_in(row) for row in raw.get("absorbed", ())),
     )
 
 
 def _high_water_in(row: list[Any]) -> HighWater:
     equity, booked, unrealized, as_of = row
     return HighWater(_money(equity), _money(booked), _money(unrealized), _moment(as_of))
+
+
+def _moved_in(row: list[Any]) -> Moved:
+    at, amount = row
+    return Moved(_moment(at), _money(amount))
 
 
 def _period_in(row: list[Any]) -> Period:
