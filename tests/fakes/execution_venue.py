@@ -228,11 +228,20 @@ class FakeVenue:
     # --- what a market or a human does --------------------------------------------------------------------------------
 
     def fill_resting(self, client_order_id: str, share: str = "1") -> None:
-        """A resting limit, or a stop that fires, executes (the given share of what is left)."""
+        """A resting limit, or a stop that fires, executes (the given share of what is left); reduce-only no more than is held."""
         key = next(k for k, r in self.resting.items() if r.order.client_order_id == client_order_id)
         order = self.resting[key].order
         price = order.limit_price or order.trigger_price or Price(self.mark)
-        qty = _part(order.qty, Decimal(share))
+        wanted = _part(order.qty, Decimal(share))
+        held = max(Decimal(0), -self.net.get(order.symbol, Decimal(0)) * order.side.sign)
+        qty = Qty(min(wanted, held)) if order.reduce_only else wanted
+        if qty < wanted:
+            # what would turn the position is cancelled
+            if qty:
+                self._execute(key, order.client_order_id, order.symbol, order.side, qty, price)
+            self.resting[key].order = replace(order, filled_qty=Qty(order.filled_qty + qty))
+            self.drop(key)
+            return
         self._execute(key, order.client_order_id, order.symbol, order.side, qty, price)
         if qty == order.qty:
             self.drop(key, OrderLife.FILLED)
