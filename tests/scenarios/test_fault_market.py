@@ -69,6 +69,16 @@ def test_fault_d10_a_spike_of_one_tick_tightens_no_stop() -> None:
     assert end.stops()[0][1] == before[-1], end.tale()
 
 
+@pytest.mark.parametrize("mark", [D(0), D(-5)])
+def test_fault_d10_a_position_taken_over_while_its_mark_is_told_as_zero_gets_a_stop_at_a_price(mark: Decimal) -> None:
+    """Told through a port that lets it pass, such a mark made a stop below zero, refused for as long as the position was held."""
+    told = Raw("tickers", ticker_of_eth(markPrice=mark), from_s=20, to_s=1_000)
+    end = play(Scenario(prices=TWO, wishes=(), acts=(At(100, by_hand(Side.BUY, "0.1", ETH)),), raw=(told,), until_s=300))
+
+    ((qty, trigger),) = end.stops(ETH)
+    assert (qty, trigger is not None and D(2_900) < trigger < D(3_000)) == (D("0.1"), True)
+
+
 # --- E ------------------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -32,9 +33,14 @@ class QuoteBook:
         self._tickers: dict[Symbol, Ticker] = {}
 
     def update(self, tickers: Iterable[Ticker]) -> None:
-        """Take the quotes of one read; markets that are missing from it keep their old (ageing) quote."""
+        """Take the quotes of one read; markets that are missing from it keep their old (ageing) quote.
+
+        A mark that is no price is no mark: stops are computed from it, whatever else is wrong with the quote.
+        """
         for ticker in tickers:
-            self._tickers[ticker.symbol] = ticker
+            mark = ticker.mark
+            is_price = mark is None or (mark.is_finite() and mark > 0)
+            self._tickers[ticker.symbol] = ticker if is_price else replace(ticker, mark=None)
 
     @property
     def tickers(self) -> Mapping[Symbol, Ticker]:
