@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from daemon_driver import play
-from scenario_parts import BTC, At, Scenario, a_market, crash, drop_stops
+from scenario_parts import BTC, ETH, At, Scenario, Wish, a_market, crash, drop_stops, money_moves
 from scripted_wire import Read
 
 from trading_system.domain import events as ev
@@ -32,6 +32,17 @@ def test_a_stop_that_vanishes_does_not_wait_until_the_fate_of_orders_was_looked_
 
     assert end.stops() == [(D("0.1250"), D(79_200))]
     assert end.naked_s() <= 4
+
+
+def test_a_wallet_that_is_read_slowly_is_believed_although_quicker_looks_overtook_it() -> None:
+    """It was dropped with the lists read beside it, which were older by then, and the entry was sized on the wallet of before."""
+    two = Scenario(
+        prices={BTC: {0: 80_000.0}, ETH: {0: 3_000.0}}, wishes=(Wish(ETH, at_s=900),), acts=(At(800, money_moves("-6000")),), until_s=1_000
+    )
+    quick = play(two)
+    slow = play(replace(two, reads=(Read("snapshot", 790, 1_000, slow_s=4.5),)))
+
+    assert [sent.request.size for sent in slow.sent("entry")] == [sent.request.size for sent in quick.sent("entry")]
 
 
 def test_funding_that_was_paid_before_a_long_downtime_is_booked_on_its_position_afterwards() -> None:

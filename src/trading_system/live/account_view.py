@@ -26,16 +26,19 @@ class AccountView:
         self._newest_s = float("-inf")
 
     def take(self, reads: PrivateReads) -> bool:
-        """Adopt what was read; False when a look that began later was taken already, and this one says nothing about now."""
+        """Adopt what was read; False when a look that began later was taken already, and this one says nothing about now.
+
+        The wallet has an order of its own: only the tick reads it, and the looks in between that overtake a slow tick do not.
+        """
+        if reads.snapshot is not None and reads.started_s > self._snapshot_s:
+            self.snapshot = reads.snapshot
+            self._snapshot_s = reads.started_s
         if reads.started_s < self._newest_s:
             return False
         self._newest_s = reads.started_s
         self.reads = reads
         if reads.is_complete:
             self.last_complete_at = reads.at
-        if reads.snapshot is not None:
-            self.snapshot = reads.snapshot
-            self._snapshot_s = reads.started_s
         return True
 
     def is_fresh(self, now_s: float, age_max_s: float = SNAPSHOT_AGE_MAX_S) -> bool:

@@ -140,7 +140,7 @@ class LiveTrading(Components):
         self.venue_health.note_latency(report.reads.finished_s - report.reads.started_s)
         for _ in report.reads.failures:
             self.venue_health.note_error()
-        if report.reads.snapshot is not None:
+        if report.reads.snapshot is not None and self.account_view.snapshot is report.reads.snapshot:
             self._wallet_cycle = self.cycle
         for alarm in report.alarms:
             if alarm.stage is NakedStage.PERSISTENT:
