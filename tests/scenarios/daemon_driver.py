@@ -134,6 +134,9 @@ class World:
     def disturbed_ms(self, symbol: str) -> int | None:
         return None
 
+    def exit_disturbed_ms(self, symbol: str) -> int | None:
+        return None
+
     def _is_disturbed(self) -> bool:
         return self.life is None or self.life.wire.disturbs() or (self.front is not None and self.front.disturbs())
 

@@ -105,6 +105,7 @@ class FaultyVenue:
         self._positions_then: PastValues[tuple[VenuePosition, ...]] = PastValues()
         self._quotes: dict[Symbol, Ticker] = {}
         self._disturbed: dict[str, int] = {}
+        self._exit_disturbed: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         exchange.subscribe(self._note_change)
 
@@ -212,6 +213,10 @@ class FaultyVenue:
         """When a fault last struck, or ended on, a stop request on the market (venue symbol)."""
         return self._disturbed.get(symbol)
 
+    def exit_disturbed_ms(self, symbol: str) -> int | None:
+        """The same for a close on the market."""
+        return self._exit_disturbed.get(symbol)
+
     def _lag_ms(self, kind: str) -> int:
         return max((int(w.size * 1000) for w in self._active if w.kind is FaultKind.READS_STALE and w.target == kind), default=0)
 
@@ -224,12 +229,12 @@ class FaultyVenue:
     async def submit(self, order: OrderRequest) -> SubmitOutcome:
         symbol = to_venue(order.symbol)
         is_stop = isinstance(order, StopOrder)
+        noted = self._disturbed if is_stop else self._exit_disturbed if isinstance(order, ExitOrder) else {}
         refused = await self._refusal(_REJECTS[type(order)], is_stop=is_stop)
         if refused is not None:
-            if is_stop:
-                self._disturbed[symbol] = self._exchange.now_ms
+            noted[symbol] = self._exchange.now_ms
             return refused
-        return await self._request(symbol if is_stop else None, lambda: self._venue.submit(order), OutcomeUnknown)
+        return await self._request((noted, symbol), lambda: self._venue.submit(order), OutcomeUnknown)
 
     async def amend_stop(self, amendment: StopAmendment) -> SubmitOutcome:
         symbol = to_venue(amendment.symbol)
@@ -237,12 +242,12 @@ class FaultyVenue:
         if refused is not None:
             self._disturbed[symbol] = self._exchange.now_ms
             return refused
-        return await self._request(symbol, lambda: self._venue.amend_stop(amendment), OutcomeUnknown)
+        return await self._request((self._disturbed, symbol), lambda: self._venue.amend_stop(amendment), OutcomeUnknown)
 
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId | None, venue_order_id: VenueOrderId | None) -> CancelOutcome:
         await self.catch_up()
         act = partial(self._venue.cancel, symbol, client_order_id, venue_order_id)
-        return await self._request(None, act, lambda evidence: CancelOutcome.UNKNOWN)
+        return await self._request(({}, to_venue(symbol)), act, lambda evidence: CancelOutcome.UNKNOWN)
 
     async def _refusal(self, kind: FaultKind, *, is_stop: bool) -> Rejected | None:
         await self.catch_up()
@@ -253,8 +258,9 @@ class FaultyVenue:
             return Rejected(self._rng.choice(_REJECT_WORDS))
         return None
 
-    async def _request(self, stop_of: str | None, act: Callable[[], Awaitable[T]], unknown: Callable[[str], T]) -> T:
-        """Carry one request there and back. stop_of: the market (venue symbol) whose stop it is about, for `disturbed_ms`."""
+    async def _request(self, about: tuple[dict[str, int], str], act: Callable[[], Awaitable[T]], unknown: Callable[[str], T]) -> T:
+        """Carry one request there and back. about: where to note a fault on it (`disturbed_ms`), and its market (venue symbol)."""
+        noted, symbol = about
         fault = FaultKind.OUTAGE if not self.is_reachable() else next((kind for kind in _ON_THE_WAY if self._strikes(kind)), None)
         if fault is None:
             await self._clock.sleep(self._rng.uniform(0.02, 0.15))
@@ -262,13 +268,11 @@ class FaultyVenue:
             return await act()
         if fault is not FaultKind.OUTAGE:
             self.counts[fault.value] += 1
-        if stop_of is not None:
-            self._disturbed[stop_of] = self._exchange.now_ms
+        noted[symbol] = self._exchange.now_ms
         try:
             return await self._faulty(fault, act, unknown)
         finally:
-            if stop_of is not None:
-                self._disturbed[stop_of] = to_ms(self._clock.now())
+            noted[symbol] = to_ms(self._clock.now())
 
     async def _faulty(self, fault: FaultKind, act: Callable[[], Awaitable[T]], unknown: Callable[[str], T]) -> T:
         match fault:

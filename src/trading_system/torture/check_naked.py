@@ -1,7 +1,8 @@
 """P1: a position is never without its stop for longer than the promise. Time is counted only where the daemon could act.
 
 The clock of a market stands still while the venue refuses stops or cannot be reached, while no reading would show the
-exposure, and while the process is dead; a fault that hits the stop's own request gives the daemon the promised time again.
+exposure, and while the process is dead; a fault that hits the stop's own request gives the daemon the promised time again. A close
+that a fault hits on its way was sent, though the venue's log cannot show it: the daemon has the slack of a close again for the next.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class _Episode:
     is_told: bool = False
     is_told_hard: bool = False
     disturbed_ms: int | None = None
+    exit_disturbed_ms: int | None = None
     worst: Decimal = ZERO
 
 
@@ -131,6 +133,10 @@ class NakedChecker(Checker):
         if disturbed is not None and disturbed != episode.disturbed_ms and disturbed > episode.since_ms:
             episode.disturbed_ms = disturbed
             episode.counted_ms = min(episode.counted_ms, 0)
+        exit_disturbed = self._openness.exit_disturbed_ms(symbol)
+        if exit_disturbed is not None and exit_disturbed != episode.exit_disturbed_ms and exit_disturbed > episode.since_ms:
+            episode.exit_disturbed_ms = exit_disturbed
+            episode.hard_ms = min(episode.hard_ms, round(self._hard_s(episode) * 1000))
         if not self._is_up or not self._openness.would_show(symbol, episode.since_ms):
             return
         if self._openness.accepts_stops(symbol):
@@ -146,11 +152,14 @@ class NakedChecker(Checker):
             episode.is_told = True
             text = f"{episode.worst} without a stop for {episode.counted_ms / 1000:g} s (limit {limit_s:g} s), {self._log.standing(symbol)}"
             yield Violation("P1", at_ms, symbol, text)
-        hard_s = limits.hard_s + limits.hard_slack_s + (limits.start_s if episode.at_start else 0.0)
+        hard_s = self._hard_s(episode) + limits.hard_slack_s
         is_late = episode.hard_ms > hard_s * 1000 and not episode.close_seen and not episode.is_told_hard
         if is_late and self._own.get(symbol, False):
             episode.is_told_hard = True
             yield Violation("P1", at_ms, symbol, f"no close was sent after {episode.hard_ms / 1000:g} s without a stop")
+
+    def _hard_s(self, episode: _Episode) -> float:
+        return self._limits.hard_s + (self._limits.start_s if episode.at_start else 0.0)
 
     def _naked(self, symbol: str, at_ms: int) -> Decimal:
         standing = self._log.standing(symbol)

@@ -53,6 +53,10 @@ class Openness(Protocol):
         """When a fault last struck, or ended on, one of the daemon's stop requests on the market; None = never."""
         ...
 
+    def exit_disturbed_ms(self, symbol: str) -> int | None:
+        """The same of its closes."""
+        ...
+
 
 class Checker:
     """Does nothing; each checker overrides what it needs."""

@@ -101,6 +101,18 @@ def test_a_fault_on_the_stop_request_itself_gives_the_promised_time_again() -> N
     assert bench.rules == ["P1"]
 
 
+def test_a_close_that_a_fault_hit_on_its_way_was_sent_and_the_next_one_has_the_slack_again() -> None:
+    world = OpenWorld()
+    world.takes = False
+    bench, _ = a_naked_bench(world)
+    bench.seconds(1).enter().seconds(70)
+    world.exit_disturbed = bench.exchange.now_ms
+    bench.seconds(14)
+    assert bench.rules == []
+    bench.seconds(3)
+    assert bench.rules == ["P1"]
+
+
 def test_after_a_start_there_is_a_longer_grace_and_then_none() -> None:
     bench, checker = a_naked_bench()
     bench.seconds(1)

@@ -30,6 +30,7 @@ class OpenWorld:
     def __init__(self) -> None:
         self.reachable = self.shows = self.takes = self.matching = True
         self.disturbed: int | None = None
+        self.exit_disturbed: int | None = None
 
     def accepts_stops(self, symbol: str) -> bool:
         return self.takes
@@ -45,6 +46,9 @@ class OpenWorld:
 
     def disturbed_ms(self, symbol: str) -> int | None:
         return self.disturbed
+
+    def exit_disturbed_ms(self, symbol: str) -> int | None:
+        return self.exit_disturbed
 
 
 class Bench:
