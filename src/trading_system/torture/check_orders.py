@@ -21,8 +21,9 @@ from trading_system.domain.positions import EntryPlan
 from trading_system.domain.symbols import to_venue
 from trading_system.domain.units import ZERO, to_ms
 from trading_system.execution.order_ids import OrderName, parse_client_order_id
+from trading_system.sim.model import OrderRow
 from trading_system.torture.checker import Checker, Journaled, Violation
-from trading_system.torture.venue_log import Actor, Cancelled, Edited, Executed, Sent, Standing, VenueRecord, is_stop
+from trading_system.torture.venue_log import Actor, Cancelled, Edited, Executed, Sent, Standing, VenueLog, VenueRecord, is_stop
 
 _NOT_EVIDENCE: Final = ("none", "null", "failed", "missing", "error")
 """Words that begin an "evidence" which is the absence of one."""
@@ -93,22 +94,48 @@ class EntryChecker(Checker):
 class SeatBeltChecker(Checker):
     """P4 and P5: a stop is cancelled only where others cover the position, and cover never drops before the position does.
 
-    mode_of() tells the daemon's mode; under KILL_SWITCH its clean-up cancels no stop at all.
+    A cancel may be seconds on its way, and cannot be called back. Of the stops that rested beside the cancelled one when the request
+    became durable, and that no earlier request of the daemon was to take away, those that somebody else took away since count as if
+    they rested: nobody could know that when the cancel left. Whatever the daemon itself took away, and a position that grew, count
+    against it all the same. mode: the daemon's; under KILL_SWITCH its clean-up cancels no stop at all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, log: VenueLog | None = None) -> None:
+        """log: what rests when a cancel is asked for; without it a cancel is judged by its arrival alone."""
         self.mode = Mode.NORMAL
+        self._log = log
         self._kill_reasons: dict[str, str] = {}
+        self._asked: set[str] = set()
+        """Client ids of stops whose cancel the daemon asked for."""
+        self._beside: dict[str, tuple[OrderRow, ...]] = {}
+        """By venue id of a stop that is to go: what rested beside it when the newest request left."""
+        self._executed: set[str] = set()
 
     def on_journal(self, record: Journaled) -> Iterable[Violation]:
         if isinstance(record.event, CancelRequested):
             self._kill_reasons[record.event.client_order_id] = record.event.why.lower()
+            self._note_beside(record.event.client_order_id)
         return ()
+
+    def _note_beside(self, key: str) -> None:
+        self._asked.add(key)
+        order = None if self._log is None else self._log.find(None, key)
+        if self._log is not None and order is not None and is_stop(order):
+            stops = self._log.standing(order.symbol).stops
+            self._beside[order.order_id] = tuple(s for s in stops if s.order_id != order.order_id and s.cli_ord_id not in self._asked)
+
+    def _taken_by_others(self, record: Cancelled, order: OrderRow) -> Decimal:
+        """Cover that was there when this cancel was asked for, and that neither the daemon nor an execution has taken away since."""
+        resting = {stop.order_id for stop in record.before.stops}
+        gone = (s for s in self._beside.get(order.order_id, ()) if s.order_id not in resting)
+        return sum((s.unfilled for s in gone if s.cli_ord_id not in self._asked and s.order_id not in self._executed), ZERO)
 
     def on_venue(self, record: VenueRecord) -> Iterable[Violation]:
         match record:
             case Cancelled(actor=Actor.DAEMON):
                 yield from self._judge_cancel(record)
+            case Executed():
+                self._executed.add(record.fill.order_id)
             case Edited(actor=Actor.DAEMON) if record.order is not None:
                 yield from self._judge_cover(record.at_ms, record.order.symbol, record.before, record.after, "an amendment")
             case Sent(actor=Actor.DAEMON):
@@ -124,16 +151,19 @@ class SeatBeltChecker(Checker):
             return
         position, symbol = abs(record.before.position), order.symbol
         others = record.before.covered - sum((s.unfilled for s in record.before.stops if s.order_id == order.order_id), ZERO)
-        if position and others < position:
+        lost = self._taken_by_others(record, order)
+        if position and others + lost < position:
             text = f"stop {order.cli_ord_id or order.order_id} was cancelled while {others} of {position} was covered by others"
             yield Violation("P4", record.at_ms, symbol, text)
         why = self._kill_reasons.get(order.cli_ord_id or "", "")
         if position and self.mode is Mode.KILL_SWITCH and "kill" in why:
             yield Violation("P4", record.at_ms, symbol, f"the kill switch cancelled the stop {order.cli_ord_id}")
-        yield from self._judge_cover(record.at_ms, symbol, record.before, record.after, "a cancel")
+        yield from self._judge_cover(record.at_ms, symbol, record.before, record.after, "a cancel", lost)
 
-    def _judge_cover(self, at_ms: int, symbol: str, before: Standing, after: Standing, what: str) -> Iterable[Violation]:
-        if after.position and after.covered < min(before.covered, abs(after.position)):
+    def _judge_cover(
+        self, at_ms: int, symbol: str, before: Standing, after: Standing, what: str, lost: Decimal = ZERO
+    ) -> Iterable[Violation]:
+        if after.position and after.covered + lost < min(before.covered, abs(after.position)):
             text = f"{what} took cover from {before.covered} to {after.covered} at a position of {after.position}"
             yield Violation("P5", at_ms, symbol, text)
 

@@ -29,7 +29,7 @@ class Checkers:
         """more: checkers that need to know more than the log and the journal (limits, equity)."""
         self.naked = NakedChecker(log, openness, size_steps, limits or NakedLimits(), liquidation_of)
         self.entries = EntryChecker()
-        self.seat_belt = SeatBeltChecker()
+        self.seat_belt = SeatBeltChecker(log)
         self.fills = FillChecker()
         self.modes = ModeChecker()
         self.trace = Trace()

@@ -208,6 +208,40 @@ def test_a_stop_taken_by_a_human_is_not_the_daemons_doing() -> None:
     assert with_checker(SeatBeltChecker()).enter().stop().by(Actor.HUMAN).cancel(SL).rules == []
 
 
+def asked(key: str) -> CancelRequested:
+    return CancelRequested(at(), ClientOrderId(key), "one stop is enough", "the other rests")
+
+
+def two_stops() -> Bench:
+    bench = Bench()
+    bench.checker = SeatBeltChecker(bench.exchange.watch)
+    return bench.enter().stop().stop(key=SL2)
+
+
+def test_a_cancel_on_its_way_cannot_know_that_somebody_takes_the_other_stop_meanwhile() -> None:
+    bench = two_stops().journal(asked(SL)).by(Actor.VENUE).cancel(SL2).by(Actor.DAEMON).cancel(SL)
+
+    assert bench.rules == []
+
+
+def test_a_cancel_asked_for_after_the_other_stop_was_taken_is_caught() -> None:
+    bench = two_stops().by(Actor.VENUE).cancel(SL2).by(Actor.DAEMON).journal(asked(SL)).cancel(SL)
+
+    assert bench.rules == ["P4", "P5"]
+
+
+def test_two_cancels_on_their_way_that_count_on_each_other_are_caught() -> None:
+    bench = two_stops().journal(asked(SL), asked(SL2)).cancel(SL).cancel(SL2)
+
+    assert bench.rules == ["P4", "P5"]
+
+
+def test_a_cancel_that_leaves_a_position_grown_meanwhile_without_cover_is_caught() -> None:
+    bench = two_stops().journal(asked(SL)).enter(key=None).cancel(SL)
+
+    assert bench.rules == ["P4", "P5"]
+
+
 def test_an_amendment_that_shrinks_the_cover_below_the_position_is_caught() -> None:
     bench = with_checker(SeatBeltChecker()).enter().stop()
     assert bench.resize(SL, "0.02").resize(SL, "0.01").rules == []
