@@ -186,6 +186,9 @@ class World:
 
         self._flood = self._loop.create_task(flood(), name="flood")
 
+    def block_loop(self, seconds: float) -> None:
+        self._loop.block(seconds)
+
     def order(self, order: HaltOrder | ResumeOrder | FlattenOrder) -> None:
         """The operator speaks; the answer is kept."""
         assert self.life is not None

@@ -46,6 +46,7 @@ class Hands(Protocol):
     def ask_to_stop(self, down_s: float) -> None: ...
     def roll_back_journal(self, keep: int) -> None: ...
     def flood_reads(self, seconds: float) -> None: ...
+    def block_loop(self, seconds: float) -> None: ...
     def order(self, order: HaltOrder | ResumeOrder | FlattenOrder) -> None: ...
 
 
@@ -209,6 +210,11 @@ def journal_is_an_older_copy(keep: int) -> Act:
 def reads_flood(seconds: float) -> Act:
     """Something in the process asks for the account's lists as fast as it can, on the same key and budget."""
     return lambda world: world.flood_reads(seconds)
+
+
+def loop_is_busy(seconds: float) -> Act:
+    """Something in the process computes, or waits for a disk, in the event loop itself."""
+    return lambda world: world.block_loop(seconds)
 
 
 def dead_mans_switch(seconds: int) -> Act:

@@ -186,6 +186,7 @@ class SafetySettings(Section):
     api_errors_per_minute_max: Count = 10
     rejects_per_cycle_max: Count = 5
     latency_s_max: Seconds = D("5")
+    loop_lag_s_max: Seconds = Field(default=D("2"), description="the event loop later than this: DEGRADED")
     clock_skew_s_degraded: Seconds = D("30")
     clock_skew_s_entry_max: Seconds = D("5")
     degraded_clear_s: Seconds = Field(default=D("60"), description="every cause clear for so long lifts DEGRADED")

@@ -118,6 +118,8 @@ TAKEOVER: Final = "TAKEOVER"
 FILL_RECONCILIATION: Final = "Fill reconciliation complete"
 
 # safety
+LOOP_LAG: Final = "LOOP_LAG"
+"""The event loop was busy with one thing: everything else came late."""
 MODE_CHANGED: Final = "MODE_CHANGED"
 DEGRADED: Final = "DEGRADED"
 HALTED: Final = "HALTED"

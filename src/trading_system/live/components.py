@@ -26,6 +26,7 @@ from trading_system.live.engine_feed import EngineBook
 from trading_system.live.gate_days import GateFile
 from trading_system.live.health_monitor import VenueHealth
 from trading_system.live.log_port import Log
+from trading_system.live.loop_watch import LoopWatch
 from trading_system.live.losses import LossBook
 from trading_system.live.position_desk import PositionDesk
 from trading_system.live.quotes import QuoteBook
@@ -49,6 +50,8 @@ class LiveRules:
     protection_poll_s: float = 3.0
     fills_overlap: timedelta = timedelta(minutes=5)
     kill_file_poll_s: float = 1.0
+    loop_watch_s: float = 0.25
+    """Between two looks at how late the loop is."""
     flows_every_s: float = 120.0
     """Between looks into the account log, which has a small budget of its own."""
     shutdown_s: float = 60.0
@@ -109,6 +112,7 @@ class Components:
     fee_bps: FeeBps
     rules: LiveRules
     cooldowns: CooldownBook
+    loop_watch: LoopWatch
     look_account: Account | None = None
     """The same account for the protection loop's own looks, where the venue's edge keeps requests for them."""
     decisions: DecisionBook = field(default_factory=DecisionBook)

@@ -68,6 +68,7 @@ class HealthFacts:
     clock_skew_s: Decimal | None
     is_entry_rate_tripped: bool
     journal_ok: bool
+    loop_lag_s: Decimal = Decimal(0)
 
 
 def assess(host: HealthHost, facts: HealthFacts) -> Assessment:
@@ -92,6 +93,7 @@ def measure(facts: HealthFacts, health: VenueHealth, limits: RiskLimits) -> Inva
         rejects_this_cycle=health.rejects_this_cycle,
         worst_latency_s=health.worst_latency_s(),
         clock_skew_s=facts.clock_skew_s,
+        loop_lag_s=facts.loop_lag_s,
         is_entry_rate_tripped=facts.is_entry_rate_tripped,
         journal_ok=facts.journal_ok,
         drawdown_needs_rebase=losses is not None and losses.is_drawdown_degraded,

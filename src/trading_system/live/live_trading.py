@@ -189,6 +189,7 @@ class LiveTrading(Components):
             clock_skew_s=self.control.clock_skew_s(),
             is_entry_rate_tripped=self.control.is_entry_rate_tripped(),
             journal_ok=self.journal.failure is None and self.journal.failures == self._judged_failures,
+            loop_lag_s=self.loop_watch.worst_s(),
         )
 
     def _stuck_orders(self) -> tuple[OwnOrder, ...]:

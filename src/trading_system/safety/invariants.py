@@ -29,6 +29,8 @@ class Invariant(Enum):
     REJECTS = "rejects"
     LATENCY = "latency"
     CLOCK_SKEW = "clock_skew"
+    LOOP_LAG = "loop_lag"
+    """One piece of work held the whole process up: acts and answers come late, whatever the venue does."""
     ENTRY_RATE = "entry_rate"
     JOURNAL = "journal"
     DISK = "disk"
@@ -81,6 +83,7 @@ class InvariantLimits:
     rejects_per_cycle: int = 5
     latency_s: Decimal = Decimal("5")
     clock_skew_s: Decimal = Decimal("30")
+    loop_lag_s: Decimal = Decimal("2")
 
     def __post_init__(self) -> None:
         if not 0 < self.margin_degraded < self.margin_halt < 1:
@@ -100,6 +103,7 @@ class InvariantValues:
     """Measured now. None = could not be computed (except where noted).
 
     single_position_ratio: the largest position over its own gate's limit. worst_latency_s: slowest answer of the last minute.
+    loop_lag_s: the latest the event loop was in the last minute.
     is_entry_rate_tripped: the entry-rate breaker fired. journal_ok, disk_ok: the last write and flush succeeded.
     """
 
@@ -115,6 +119,7 @@ class InvariantValues:
     rejects_this_cycle: int
     worst_latency_s: Decimal
     clock_skew_s: Decimal | None
+    loop_lag_s: Decimal = Decimal(0)
     is_entry_rate_tripped: bool = False
     journal_ok: bool = True
     disk_ok: bool = True
@@ -150,6 +155,7 @@ def judge(values: InvariantValues, limits: InvariantLimits) -> tuple[Verdict, ..
         _count(Invariant.REJECTS, values.rejects_this_cycle, Decimal(limits.rejects_per_cycle), None),
         _count(Invariant.LATENCY, values.worst_latency_s, limits.latency_s, None),
         _count(Invariant.CLOCK_SKEW, None if values.clock_skew_s is None else abs(values.clock_skew_s), limits.clock_skew_s, None),
+        _count(Invariant.LOOP_LAG, values.loop_lag_s, limits.loop_lag_s, None),
         _flag(Invariant.ENTRY_RATE, not values.is_entry_rate_tripped, Level.DEGRADED, "entry-rate breaker"),
         _flag(Invariant.JOURNAL, values.journal_ok, Level.HALT, "the journal could not be written"),
         _flag(Invariant.DISK, values.disk_ok, Level.HALT, "the data disk could not be written"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -158,7 +159,9 @@ class Run:
             alerts=self.alerts,
         )
         live = assemble(self._settings, ports, journal, NoisyStrategy(self._case.seed), self._scratch)
-        daemon = Daemon(live, supervisor, lambda text: None, live_rules(self._settings))
+        # nothing can hold a virtual loop up, and looking four times a second would be most of the work of a quiet day
+        rules = replace(live_rules(self._settings), loop_watch_s=3600.0)
+        daemon = Daemon(live, supervisor, lambda text: None, rules)
         task = self._loop.create_task(daemon.run(RunPlan()), name="daemon")
         self.checkers.on_process(self.exchange.now_ms, is_up=True)
         return Life(mortal, daemon, journal, disk, task)

@@ -40,6 +40,7 @@ from trading_system.live.health_monitor import VenueHealth
 from trading_system.live.journal_story import JournalStory
 from trading_system.live.live_trading import LiveTrading
 from trading_system.live.log_port import Log
+from trading_system.live.loop_watch import LoopWatch
 from trading_system.live.losses import LossBook
 from trading_system.live.position_desk import PositionDesk
 from trading_system.live.quotes import QuoteBook
@@ -148,6 +149,7 @@ def assemble(
         fee_bps=FeeBps(float(entry_fee / BPS), float(limits.fees.taker / BPS)),
         rules=rules or live_rules(settings),
         cooldowns=CooldownBook(journal),
+        loop_watch=LoopWatch(clock, log),
         engines=EngineBook(ports.engine_store, "" if ports.engine_store is None else maker_of(settings, strategy)),
         look_account=ports.look_account,
         decisions=DecisionBook(

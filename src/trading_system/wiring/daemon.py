@@ -108,6 +108,7 @@ class Daemon:
         self.supervisor.start("private feed", lambda: self.protection.listen(live))
         self.supervisor.start("protection", lambda: self.protection.run(live))
         self.supervisor.start("kill-switch file", self._watch_kill_file)
+        self.supervisor.start("loop watch", lambda: live.loop_watch.run(self.rules.loop_watch_s))
         held = live.positions.held()
         seconds = live.clock.monotonic() - began
         protected = sum(position.state.name in ("PROTECTED", "PARTIAL") for position in held)

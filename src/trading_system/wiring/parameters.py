@@ -373,6 +373,7 @@ def safety_rules(settings: Settings) -> SafetyRules:
             rejects_per_cycle=s.rejects_per_cycle_max,
             latency_s=s.latency_s_max,
             clock_skew_s=s.clock_skew_s_degraded,
+            loop_lag_s=s.loop_lag_s_max,
         ),
         modes=ModeRules(int(s.degraded_clear_s)),
         recovery=RecoveryRules(

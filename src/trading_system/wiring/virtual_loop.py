@@ -51,6 +51,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         when: float = self._scheduled[0]._when if self._scheduled else self._virtual_now + seconds  # type: ignore[attr-defined]
         self._virtual_now = max(self._virtual_now, when)
 
+    def block(self, seconds: float) -> None:
+        """Let the running callback take so long: nothing else runs meanwhile, and every timer in between is late."""
+        self._virtual_now += seconds
+
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
         """Run the call at once, on this thread."""
         future: asyncio.Future[T] = self.create_future()

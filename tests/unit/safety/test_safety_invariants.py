@@ -49,6 +49,7 @@ def test_a_healthy_system_is_fine_in_everything() -> None:
         (Invariant.API_ERRORS, "api_errors_last_minute", 10, 11, None),
         (Invariant.REJECTS, "rejects_this_cycle", 5, 6, None),
         (Invariant.LATENCY, "worst_latency_s", D("5"), D("5.01"), None),
+        (Invariant.LOOP_LAG, "loop_lag_s", D("2"), D("2.01"), None),
         (Invariant.CLOCK_SKEW, "clock_skew_s", D("-30"), D("-30.01"), None),
         (Invariant.HIGH_WATER, "is_high_water_implausible", False, True, None),
         (Invariant.BALANCE_STEP, "has_unexplained_step", False, True, None),
