@@ -128,6 +128,10 @@ class BarSeries:
         """The newest `limit` volumes, oldest first."""
         return self._volume[-limit:] if limit > 0 else array("d")
 
+    def closes(self, limit: int) -> tuple[array[int], array[float]]:
+        """Open times and closes of the newest `limit` bars, oldest first."""
+        return (self._opens[-limit:], self._close[-limit:]) if limit > 0 else (array("q"), array("d"))
+
     def gaps(self) -> tuple[Gap, ...]:
         """Every hole between the oldest and the newest bar. O(n): for people and for the start."""
         step, opens = self.step_ms, self._opens

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 from typing import Final
 
@@ -123,6 +123,11 @@ class CandleManager:
         series = self.series(symbol, timeframe)
         return tuple(series.tail(limit)) if series is not None else ()
 
+    def closes(self, symbol: Symbol, timeframe: Timeframe, limit: int) -> tuple[Sequence[int], Sequence[float]]:
+        """Open times and closes of the newest `limit` closed bars, oldest first; empty for an unknown symbol."""
+        series = self.series(symbol, timeframe)
+        return series.closes(limit) if series is not None else ((), ())
+
     def series(self, symbol: Symbol, timeframe: Timeframe) -> BarSeries | None:
         """The series itself, for reading only."""
         candles = self._symbols.get(symbol)
@@ -204,7 +209,10 @@ class CandleManager:
         if self.parameters.concurrency == 1:
             # one after another needs no tasks: in a backtest, where nothing waits, they would be most of the work
             for candles in due:
-                await self._read_symbol(candles, now_ms, report, step)
+                if candles.is_loaded:
+                    await self._refresh_symbol(candles, now_ms, report)
+                else:
+                    await self._load_symbol(candles, now_ms, report, step)
         else:
             async with asyncio.TaskGroup() as group:
                 for candles in due:
@@ -244,13 +252,13 @@ class CandleManager:
 
     async def _refresh_symbol(self, candles: SymbolCandles, now_ms: int, report: ReportBuilder) -> None:
         """15m first; what it could not make of the longer frames is fetched."""
-        is_probe = not self.health.is_healthy(candles.symbol)
+        is_probe = not self.health.is_healthy(candles.symbol)  # then 15m are asked for even when nothing is due
         is_asked, is_read = False, True
         closed_by_ms = now_ms - self.parameters.close_grace_ms
         for lane in candles.lanes:
             series = lane.series
             wanted = candles.plan(lane, now_ms) if series.complete_until_ms <= closed_by_ms else None
-            if wanted is None and is_probe and lane.timeframe is Timeframe.M15:
+            if wanted is None and is_probe and lane is candles.lanes[0]:
                 newest = series.newest_open_ms
                 wanted = None if newest is None else FetchRange(newest, newest)
             if wanted is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from trading_system.domain.orders import Direction
 from trading_system.domain.symbols import Symbol
@@ -22,6 +22,10 @@ class GateState(Enum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_REACHED = "not_reached"
+
+
+_FAILED: Final = GateState.FAILED
+"""A member looked up on its class runs Python code, and this is asked at every judgement."""
 
 
 class GateResult(NamedTuple):
@@ -50,7 +54,7 @@ class Ladder(NamedTuple):
     def blocking(self) -> GateResult | None:
         """The gate that failed, or None when all passed."""
         for gate in self.gates:
-            if gate.state is GateState.FAILED:
+            if gate.state is _FAILED:
                 return gate
         return None
 
@@ -88,8 +92,9 @@ class Signal:
     """A 4h close beyond it (on the losing side) says that the reason for the entry is gone; None = the strategy names none."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoSignal:
+class NoSignal(NamedTuple):
+    """Nothing to do, and why. A NamedTuple, not a dataclass: one at every judgement."""
+
     symbol: Symbol
     at_ms: int
     reason_code: str

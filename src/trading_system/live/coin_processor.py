@@ -168,9 +168,10 @@ def judge_markets(host: ScanHost) -> ScanReport:
     judged = 0
     now = host.clock.now()
     now_ms, day = to_ms(now), day_of(now)
+    newest_close_ms, quarter, needs = host.candles.newest_close_ms, Timeframe.M15, host.decisions.needs
     for symbol in host.markets.eligible():
-        close_ms = host.candles.newest_close_ms(symbol, Timeframe.M15)
-        if close_ms is None or not host.decisions.needs(symbol, close_ms):
+        close_ms = newest_close_ms(symbol, quarter)
+        if close_ms is None or not needs(symbol, close_ms):
             continue
         ticker = host.quotes.ticker(symbol)
         costs = None if ticker is None else costs_of(ticker, host.fee_bps)

@@ -349,9 +349,9 @@ class LiveTrading(Components):
         self._clustered_on = now
         symbols = self.markets.eligible()
         limits = self.cluster_limits
-        bars = {symbol: self.candles.bars(symbol, Timeframe.H4, limits.returns_max + 1) for symbol in symbols}
+        closes = {symbol: self.candles.closes(symbol, Timeframe.H4, limits.returns_max + 1) for symbol in symbols}
         volumes = {s: float(t.volume_quote_24h) for s in symbols if (t := self.quotes.ticker(s)) is not None}
-        self._clusters = assign_clusters(bars, volumes, limits)
+        self._clusters = assign_clusters(closes, volumes, limits)
 
     def _summarise(self, report: CycleReport) -> None:
         view = self.account_view

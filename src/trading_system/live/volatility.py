@@ -15,6 +15,8 @@ from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
 from trading_system.strategy.indicators import Atr
 
+_QUARTER: Final = Timeframe.M15
+_FOUR_HOURS: Final = Timeframe.H4
 _PERIOD: Final = 14
 _CLOSES_MAX: Final = 256
 
@@ -53,9 +55,9 @@ class VolatilityBook:
 
     def update(self, symbol: Symbol, timeframe: Timeframe, bar: Bar) -> None:
         """Feed one closed bar; other timeframes than 15m and 4h are ignored."""
-        if timeframe is Timeframe.M15:
+        if timeframe is _QUARTER:
             series = self._m15
-        elif timeframe is Timeframe.H4:
+        elif timeframe is _FOUR_HOURS:
             series = self._h4
             closes = self._closes_4h.get(symbol)
             if closes is None:

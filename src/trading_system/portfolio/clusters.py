@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import mul
+from typing import Final, TypeAlias
 
-from trading_system.domain.market import Bar, Timeframe
+from trading_system.domain.market import Timeframe
 from trading_system.domain.symbols import Symbol
+
+_LENGTH_MS: Final = Timeframe.H4.ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +27,19 @@ class ClusterLimits:
     common_min: int = 90
 
 
-def assign_clusters(
-    bars_4h: Mapping[Symbol, Sequence[Bar]], volumes: Mapping[Symbol, float], limits: ClusterLimits
-) -> dict[Symbol, Symbol]:
+Closes: TypeAlias = tuple[Sequence[int], Sequence[float]]
+"""Open times (ms, ascending) and closes of the newest 4h bars of a market."""
+
+
+def assign_clusters(closes_4h: Mapping[Symbol, Closes], volumes: Mapping[Symbol, float], limits: ClusterLimits) -> dict[Symbol, Symbol]:
     """Leader of each market that has at least `common_min` returns; others are absent (the caller falls back to the setup label).
 
     volumes: 24 h USD; a market without one comes last. Deterministic: ties by symbol.
     """
     returns = {
         symbol: _Series(found)
-        for symbol, bars in bars_4h.items()
-        if len(found := log_returns(bars, limits.returns_max)) >= limits.common_min
+        for symbol, closes in closes_4h.items()
+        if len(found := log_returns(closes, limits.returns_max)) >= limits.common_min
     }
     leaders: list[Symbol] = []
     clusters: dict[Symbol, Symbol] = {}
@@ -46,14 +51,13 @@ def assign_clusters(
     return clusters
 
 
-def log_returns(bars: Sequence[Bar], newest: int) -> dict[int, float]:
+def log_returns(closes: Closes, newest: int) -> dict[int, float]:
     """Log return by open time (ms) of the later bar, for the newest pairs of adjacent bars. A gap yields no return."""
-    length = Timeframe.H4.ms
-    tail = bars[-(newest + 1) :]
+    times, prices = closes[0][-(newest + 1) :], closes[1][-(newest + 1) :]
     return {
-        after.open_ms: math.log(after.close / before.close)
-        for before, after in pairwise(tail)
-        if after.open_ms - before.open_ms == length and before.close > 0 and after.close > 0
+        after_ms: math.log(after / before)
+        for (before_ms, before), (after_ms, after) in pairwise(zip(times, prices, strict=True))
+        if after_ms - before_ms == _LENGTH_MS and before > 0 and after > 0
     }
 
 

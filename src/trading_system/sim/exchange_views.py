@@ -53,6 +53,7 @@ class ExchangeViews:
         self.config = config
         self._source = source
         self._late = source if isinstance(source, LateSource) else None
+        self._late_bars = [] if self._late is None else [self._late.series(number) for number in range(len(source.markets()))]
         self._seen_ms = source.start_ms
         """Up to when the markets nobody has a stake in were brought."""
         self.now_ms = source.start_ms
@@ -90,8 +91,8 @@ class ExchangeViews:
         """Bring the markets of a late source to where they are at `until_ms`."""
         if self._late is not None and self._seen_ms < until_ms:
             self._seen_ms = until_ms
-            for market in self._states:
-                told = self._late.latest(market.number, until_ms)
+            for market, bars in zip(self._states, self._late_bars, strict=True):
+                told = bars.latest(until_ms)
                 if told is not None:
                     market.jump(*told)
 

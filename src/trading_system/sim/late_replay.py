@@ -43,9 +43,6 @@ class LateReplay(Replay):
         """The bars as far as they were told."""
         return self._late[market]
 
-    def latest(self, market: int, until_ms: int) -> tuple[PricePoint, int] | None:
-        return self._late[market].latest(until_ms)
-
     def points(self, until_ms: int) -> Iterator[PricePoint]:
         late = self._late
         while self._slot < self.end_ms:

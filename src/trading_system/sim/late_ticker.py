@@ -49,6 +49,13 @@ class LateTicker(Ticker):
         return late[name]
 
 
+# a frozen dataclass is filled through its slots
+_symbol: Final = Ticker.__dict__["symbol"].__set__
+_at: Final = Ticker.__dict__["at"].__set__
+_status: Final = Ticker.__dict__["status"].__set__
+_facts: Final = LateTicker.__dict__["_facts"].__set__
+
+
 def moved_to(ticker: Ticker, at: datetime) -> Ticker:
     """The same quote, still good at a later moment."""
     return late_ticker(ticker._facts, at) if isinstance(ticker, LateTicker) else replace(ticker, at=at)
@@ -57,8 +64,8 @@ def moved_to(ticker: Ticker, at: datetime) -> Ticker:
 def late_ticker(facts: TopFacts, at: datetime) -> LateTicker:
     """The quote of these facts at market time `at`."""
     ticker = LateTicker.__new__(LateTicker)
-    _set(ticker, "symbol", normalise(facts.spec.symbol))
-    _set(ticker, "at", at)
-    _set(ticker, "status", trading_status(facts.mode))
-    _set(ticker, "_facts", facts)
+    _symbol(ticker, normalise(facts.spec.symbol))
+    _at(ticker, at)
+    _status(ticker, trading_status(facts.mode))
+    _facts(ticker, facts)
     return ticker

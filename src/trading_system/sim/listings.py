@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from trading_system.domain.market import Instrument, TradingStatus
 from trading_system.domain.orders import Side
@@ -17,7 +17,9 @@ from trading_system.sim.market_state import MarketState, exact
 from trading_system.sim.model import BookRows, MarketMode, OrderRow, OrderState, QuoteRow, StatusRow, TopRow, TradeRow
 from trading_system.sim.source import MarketSpec
 
-_STATUS = {
+_ONLINE: Final = MarketMode.ONLINE
+_OPEN: Final = TradingStatus.OPEN
+_STATUS: Final = {
     MarketMode.ONLINE: TradingStatus.OPEN,
     MarketMode.POST_ONLY: TradingStatus.POST_ONLY,
     MarketMode.CANCEL_ONLY: TradingStatus.CANCEL_ONLY,
@@ -28,7 +30,8 @@ _STATUS = {
 
 
 def trading_status(mode: MarketMode) -> TradingStatus:
-    return _STATUS[mode]
+    """The daemon's word for it."""
+    return _OPEN if mode is _ONLINE else _STATUS[mode]
 
 
 def instrument(market: MarketState) -> Instrument:

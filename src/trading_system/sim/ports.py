@@ -96,6 +96,7 @@ _LIVES: Final = {
     OrderState.TRIGGER_ACTIVATION_FAILURE: OrderLife.CANCELLED,
 }
 _ENTRY_TYPES: Final = {EntryStyle.IOC: "ioc", EntryStyle.LIMIT: "lmt", EntryStyle.POST_ONLY: "post"}
+_WORDS: Final = {timeframe: timeframe.value for timeframe in Timeframe}
 _CANCEL_OUTCOMES: Final = {
     "cancelled": CancelOutcome.CANCELLED,
     "filled": CancelOutcome.ALREADY_FILLED,
@@ -139,7 +140,7 @@ class SimVenue:
         return tuple(quotes)
 
     async def candles(self, symbol: Symbol, timeframe: Timeframe, since_ms: int, until_ms: int) -> tuple[Bar, ...]:
-        return tuple(self._exchange.candles(to_venue(symbol), "trade", timeframe.value, -(-since_ms // 1000), until_ms // 1000))
+        return tuple(self._exchange.candles(to_venue(symbol), "trade", _WORDS[timeframe], -(-since_ms // 1000), until_ms // 1000))
 
     async def order_book(self, symbol: Symbol) -> OrderBook:
         book = self._exchange.book(to_venue(symbol))

@@ -123,6 +123,14 @@ class PriceSource(Protocol):
         ...
 
 
+class LateBars(PriceBars, Protocol):
+    """Bars that come into being as they are told."""
+
+    def latest(self, until_ms: int) -> tuple[PricePoint, int] | None:
+        """The newest point up to `until_ms` and how many untold ones it stands for; None when all are told."""
+        ...
+
+
 @runtime_checkable
 class LateSource(PriceSource, Protocol):
     """A source that tells the points of a market nobody has a stake in only when somebody looks there."""
@@ -131,10 +139,6 @@ class LateSource(PriceSource, Protocol):
         """watched: numbers of the markets whose every point `points` tells, ascending; asked before each moment of the path."""
         ...
 
-    def latest(self, market: int, until_ms: int) -> tuple[PricePoint, int] | None:
-        """The newest point up to `until_ms` and how many untold ones it stands for; None when all are told."""
-        ...
-
-    def series(self, market: int) -> PriceBars:
+    def series(self, market: int) -> LateBars:
         """The market's bars as far as they were told: they need no `update`."""
         ...

@@ -40,6 +40,12 @@ SCORE_BELOW_THRESHOLD: Final = "SCORE_BELOW_THRESHOLD"
 
 _PASSED: Final = GateState.PASSED
 _FAILED: Final = GateState.FAILED
+# members of enums, by name: looked up on their class they cost a call each, at every judgement
+_CONSOLIDATION: Final = Regime.CONSOLIDATION
+_TIGHT: Final = Regime.TIGHT_SMC
+_AGAINST: Final = Bias.AGAINST
+_QUARTER_MS: Final = Timeframe.M15.ms
+_FOUR_HOURS_MS: Final = Timeframe.H4.ms
 
 
 class Case:
@@ -109,7 +115,7 @@ class Case:
         self.texts = texts
         self.at_ms = at_ms
         self.costs = costs
-        self.bar_closed_ms = state.quarters.last_open_ms + Timeframe.M15.ms
+        self.bar_closed_ms = state.quarters.last_open_ms + _QUARTER_MS
 
 
 def check_data(case: Case) -> GateResult:
@@ -122,7 +128,7 @@ def check_data(case: Case) -> GateResult:
     ):
         if have < need:
             return GateResult("data", _FAILED, required, f"{have} {name} bars", float(need - have), DATA_INSUFFICIENT)
-    age_ms = case.at_ms - state.four_hours.last_open_ms - Timeframe.H4.ms
+    age_ms = case.at_ms - state.four_hours.last_open_ms - _FOUR_HOURS_MS
     if age_ms > p.age_of_4h_close_max_ms:
         late_h = (age_ms - p.age_of_4h_close_max_ms) / 3_600_000
         return GateResult("data", _FAILED, required, f"4h bar closed {age_ms / 3_600_000:.2f} h ago", late_h, DATA_STALE)
@@ -146,7 +152,7 @@ def check_bias(case: Case) -> GateResult:
         return GateResult("bias", _PASSED, case.texts.bias, None, 0.0)
     favour = case.sign * deviation_bps(days.close, days.mean.value)
     case.bias = classify_bias(favour, p.bias_neutral_bps)
-    if case.bias is Bias.AGAINST:
+    if case.bias is _AGAINST:
         return GateResult("bias", _FAILED, case.texts.bias, favour, -p.bias_neutral_bps - favour, COUNTER_BIAS)
     return GateResult("bias", _PASSED, case.texts.bias, favour, 0.0)
 
@@ -166,7 +172,9 @@ def check_regime(case: Case) -> GateResult:
     """Zone state as of the opening of the touching bar; the break as of now."""
     broken, p = case.broken, case.parameters
     as_of_ms = case.state.quarters.last_open_ms
-    unmitigated = [zone for zone in broken.zones if zone.is_unmitigated(as_of_ms)]
+    unmitigated = [
+        zone for zone in broken.zones if zone.known_ms <= as_of_ms and (zone.mitigated_ms is None or zone.mitigated_ms > as_of_ms)
+    ]
     case.adx_4h = case.state.four_hours.adx.value
     case.regime = classify_regime(
         has_unmitigated_zone=bool(unmitigated),
@@ -174,15 +182,15 @@ def check_regime(case: Case) -> GateResult:
         adx_4h=case.adx_4h,
         wide_adx_min=p.wide_adx_min,
     )
-    if case.regime is Regime.CONSOLIDATION:
+    if case.regime is _CONSOLIDATION:
         short_of = max(0.0, p.wide_adx_min - case.adx_4h)
         return GateResult("regime", _FAILED, case.texts.regime, case.regime.value, short_of, REGIME_NOT_TRADEABLE)
     case.numbers = p.of(case.regime)
     used, at_ms = case.state.used, case.bar_closed_ms
-    case.live_zones = [zone for zone in unmitigated if not is_used((zone.zone_id,), used, at_ms)]
-    is_tight = case.regime is Regime.TIGHT_SMC
+    case.live_zones = [zone for zone in unmitigated if not is_used(zone.zone_id, used, at_ms)] if used else unmitigated
+    is_tight = case.regime is _TIGHT
     # A used zone that nothing has mitigated keeps the leg tight: it waits, and does not turn wide.
-    is_waiting = not case.live_zones if is_tight else is_used((broken.band_id,), used, at_ms)
+    is_waiting = not case.live_zones if is_tight else is_used(broken.band_id, used, at_ms)
     if is_waiting:
         actual = case.texts.waiting_tight if is_tight else case.texts.waiting_wide
         return GateResult("regime", _FAILED, case.texts.regime, actual, None, REGIME_NOT_TRADEABLE)
@@ -191,7 +199,7 @@ def check_regime(case: Case) -> GateResult:
 
 def check_retracement(case: Case) -> GateResult:
     p = case.parameters
-    is_tight = case.regime is Regime.TIGHT_SMC
+    is_tight = case.regime is _TIGHT
     required = case.texts.retracement_tight if is_tight else case.texts.retracement_wide
     found = classify_retracement(
         case.price,
@@ -210,7 +218,7 @@ def check_retracement(case: Case) -> GateResult:
 def check_touch(case: Case) -> GateResult:
     p, price = case.parameters, case.price
     case.tolerance = min(p.touch_tolerance_price_fraction_max * abs(price), p.touch_tolerance_atr_4h * case.atr_4h)
-    zone = select_entry_zone(case.live_zones, price, case.tolerance) if case.regime is Regime.TIGHT_SMC else _band(case)
+    zone = select_entry_zone(case.live_zones, price, case.tolerance) if case.regime is _TIGHT else _band(case)
     if zone is None:
         return GateResult("zone_touch", _FAILED, case.texts.touch, "no entry zone", None, PRICE_NOT_AT_ZONE)
     quarters = case.state.quarters
@@ -248,7 +256,7 @@ def check_stop(case: Case) -> GateResult:
         cost_multiple_min=numbers.stop_cost_multiple_min,
         fraction_max=p.stop_distance_fraction_max,
     )
-    required = case.texts.stop_tight if case.regime is Regime.TIGHT_SMC else case.texts.stop_wide
+    required = case.texts.stop_tight if case.regime is _TIGHT else case.texts.stop_wide
     if not case.risk > 0.0 or not smallest <= case.risk <= largest:
         distance = smallest - case.risk if case.risk < smallest else case.risk - largest
         return GateResult("stop", _FAILED, required, case.risk, distance, STOP_INVALID)
@@ -272,7 +280,7 @@ def check_reward(case: Case) -> GateResult:
         ),
         at_least,
     )
-    required = case.texts.reward_tight if case.regime is Regime.TIGHT_SMC else case.texts.reward_wide
+    required = case.texts.reward_tight if case.regime is _TIGHT else case.texts.reward_wide
     if target is None:
         return GateResult("reward", _FAILED, required, "no target", None, RR_TOO_LOW)
     case.target = target

@@ -9,6 +9,7 @@ bars (after a restart: from the journal), and live, backtest and a prefix of eit
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.orders import Direction
@@ -22,7 +23,11 @@ from trading_system.strategy.parameters import SmcParameters
 from trading_system.strategy.series import NEVER, Days, FourHours, Hours, Quarters, SymbolState
 from trading_system.strategy.snapshot import decode_state, encode_state
 
-_USED_MAX = 256
+_QUARTER: Final = Timeframe.M15
+_HOUR: Final = Timeframe.H1
+_FOUR_HOURS: Final = Timeframe.H4
+_FAILED: Final = GateState.FAILED
+_USED_MAX: Final = 256
 """Marks kept per symbol. A break lives 50 bars and has a handful of zones, so the oldest of these are long dead."""
 
 
@@ -66,15 +71,12 @@ class SymbolEngine:
         return True
 
     def _series(self, timeframe: Timeframe) -> Quarters | Hours | FourHours | Days:
-        match timeframe:
-            case Timeframe.M15:
-                return self.state.quarters
-            case Timeframe.H1:
-                return self.state.hours
-            case Timeframe.H4:
-                return self.state.four_hours
-            case Timeframe.D1:
-                return self.state.days
+        state = self.state
+        if timeframe is _QUARTER:
+            return state.quarters
+        if timeframe is _HOUR:
+            return state.hours
+        return state.four_hours if timeframe is _FOUR_HOURS else state.days
 
     def last_open_ms(self, timeframe: Timeframe) -> int | None:
         """Open time of the newest bar taken, or None: where feeding goes on after a snapshot was restored."""
@@ -96,7 +98,7 @@ class SymbolEngine:
         for position, gate in enumerate(GATES):
             result = gate.check(case)
             results.append(result)
-            if result.state is GateState.FAILED:
+            if result.state is _FAILED:
                 return self._refusal(case, (*results, *self.texts.tails[position]), result.reason_code or gate.name)
         return self._signal(case, tuple(results))
 

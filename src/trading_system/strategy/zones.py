@@ -57,10 +57,10 @@ def mitigate(zones: Iterable[Zone], low: float, closed_ms: int) -> None:
             zone.mitigated_ms = closed_ms
 
 
-def is_used(zone_ids: Iterable[str], used: Mapping[str, int], at_ms: int) -> bool:
-    """True when a signal of a bar that closed before `at_ms` came from one of them. The bar's own signal does not count:
+def is_used(zone_id: str, used: Mapping[str, int], at_ms: int) -> bool:
+    """True when a signal of a bar that closed before `at_ms` came from it. The bar's own signal does not count:
     asking twice about one bar must give the same answer."""
-    return any(used.get(name, at_ms) < at_ms for name in zone_ids)
+    return used.get(zone_id, at_ms) < at_ms
 
 
 def select_entry_zone(live: Sequence[Zone], price: float, tolerance: float) -> EntryZone | None:

@@ -142,13 +142,14 @@ class EndsItsLadderEarly(Honest):
     def decide(self, symbol: Symbol, at_ms: int, costs: StrategyCosts) -> Decision:
         answer = super().decide(symbol, at_ms, costs)
         reached = tuple(gate for gate in answer.ladder.gates if gate.state is not GateState.NOT_REACHED)
-        return replace(answer, ladder=answer.ladder._replace(gates=reached))
+        ladder = answer.ladder._replace(gates=reached)
+        return replace(answer, ladder=ladder) if isinstance(answer, Signal) else answer._replace(ladder=ladder)
 
 
 class InventsACode(Honest):
     def decide(self, symbol: Symbol, at_ms: int, costs: StrategyCosts) -> Decision:
         answer = super().decide(symbol, at_ms, costs)
-        return replace(answer, reason_code="SOMETHING") if isinstance(answer, NoSignal) else answer
+        return answer._replace(reason_code="SOMETHING") if isinstance(answer, NoSignal) else answer
 
 
 class StopsOnTheWrongSide(Honest):

@@ -110,9 +110,9 @@ def test_touch_needs_the_wick_in_the_zone_and_a_rising_close_that_holds_it(
 
 def test_mark_of_a_bar_counts_for_later_bars_only() -> None:
     used = {"ob+1": 1_000}
-    assert not is_used(("ob+1",), used, 1_000)
-    assert is_used(("fvg+9", "ob+1"), used, 1_001)
-    assert not is_used(("fvg+9",), used, 1_001)
+    assert not is_used("ob+1", used, 1_000)
+    assert is_used("ob+1", used, 1_001)
+    assert not is_used("fvg+9", used, 1_001)
 
 
 def test_volatility_rank_is_the_share_of_earlier_values_strictly_below() -> None:
