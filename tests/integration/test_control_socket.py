@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from trading_system.app import daemon_call
 from trading_system.app.daemon_call import DaemonAway, ask, lock_holder
 from trading_system.safety.instance_lock import InstanceLock
 from trading_system.wiring.clock import WallClock
@@ -173,3 +174,39 @@ def test_a_daemon_that_hangs_is_waited_for_only_so_long(tmp_path: Path) -> None:
 
         with pytest.raises(DaemonAway):
             ask(tmp_path, StatusQuery(), wait_s=0.1)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_obeyed"),
+    [
+        (b'{"command":"resume","reason":"x"}\n', False),
+        (b'{"command":"flatten","confirmation":"FLATTEN 1 POSITION"}\n', False),
+        (b'{"command":"place_missing_stops"}\n', False),
+        (b'{"command":"halt","reason":"x"}\n', True),
+    ],
+    ids=["resume", "flatten", "place-missing-stops", "halt"],
+)
+async def test_what_a_hung_daemon_finds_when_it_goes_on_is_not_begun_for_an_asker_that_has_gone(
+    door: Door, line: bytes, *, is_obeyed: bool
+) -> None:
+    """The loop stands still from the request to the hanging up, as in a process that hangs: both lie in the socket when it goes on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        asker.connect(str(door.path))
+        asker.sendall(line)
+
+    await door.raw(b'{"command":"status"}\n')  # the loop came to everything that lay there before this
+    assert [type(request) for request, _ in door.heard if not isinstance(request, StatusQuery)] == ([HaltOrder] if is_obeyed else [])
+
+
+def test_a_person_in_front_of_a_silent_daemon_is_told_what_is_going_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(daemon_call, "NOTICE_S", 0.05)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
+        deaf.bind(str(tmp_path / SOCKET_FILE))
+        deaf.listen()
+
+        with pytest.raises(DaemonAway):
+            ask(tmp_path, StatusQuery(), wait_s=0.1)
+
+    assert "waiting up to 0.1 s. Stops rest at the venue meanwhile" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 WAIT_S = 40.0
 """Longer than the daemon lets an asker wait."""
+NOTICE_S = 3.0
+"""A person in front of a silent daemon hears after this what is going on."""
 
 
 class DaemonAway(TradingError):
@@ -34,7 +37,7 @@ def ask(data_dir: Path, request: Request, *, wait_s: float = WAIT_S) -> Answer:
             door.settimeout(wait_s)
             door.connect(str(path))
             door.sendall(encode_request(request))
-            line = _read_line(door)
+            line = _read_line(door, _first_word(door, data_dir, wait_s))
         return decode_answer(line)
     except (OSError, ValueError) as error:
         holder = lock_holder(data_dir)
@@ -44,10 +47,30 @@ def ask(data_dir: Path, request: Request, *, wait_s: float = WAIT_S) -> Answer:
         raise DaemonAway(f"a daemon runs (process {holder}) but does not answer at {path}: {why}", holder) from error
 
 
-def _read_line(door: socket.socket) -> bytes:
+def _first_word(door: socket.socket, data_dir: Path, wait_s: float) -> bytes:
+    """What comes first of the answer. A daemon that is silent for long is waited for, and a person is told so meanwhile."""
+    if wait_s <= NOTICE_S:
+        return door.recv(65536)
+    door.settimeout(NOTICE_S)
+    try:
+        return door.recv(65536)
+    except TimeoutError:
+        print(
+            f"no answer from the daemon (process {lock_holder(data_dir)}) for {NOTICE_S:g} s; waiting up to {wait_s:g} s. "
+            "Stops rest at the venue meanwhile. When it hangs: `halt` needs no answer, a restart of the service protects again",
+            file=sys.stderr,
+            flush=True,
+        )
+    door.settimeout(wait_s - NOTICE_S)
+    return door.recv(65536)
+
+
+def _read_line(door: socket.socket, first: bytes) -> bytes:
     from trading_system.wiring.control_protocol import ANSWER_BYTES_MAX
 
-    received = bytearray()
+    if not first:
+        raise ValueError("the answer broke off")
+    received = bytearray(first)
     while not received.endswith(b"\n"):
         part = door.recv(65536)
         if not part:

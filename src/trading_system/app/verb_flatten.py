@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
+from decimal import Decimal
+from pathlib import Path
 
 from trading_system.app.exit_codes import ExitCode
 from trading_system.app.operator_options import add_operator_options, data_dir_of, fail, show_json
 
 SUMMARY = "close every position (reduce-only) and stay halted; asks for a typed confirmation"
+LOOKS_MAX = 60
+LOOK_S = 1.0
+"""Between two looks at what is still open. Closing goes on in the daemon whether or not somebody looks."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,13 +43,44 @@ def run(args: argparse.Namespace) -> int:
         return fail("flatten", f"{away}; without it, close at the venue by hand (the stops rest there)")
     if not answer.is_ok:
         return fail("flatten", answer.error)
+    closing = answer.facts["closing"]
+    if not args.json:
+        print(f"{answer.facts['state']}: closing {', '.join(closing) or 'nothing'}", flush=True)
+    still_open = _wait_until_flat(data_dir, closing)
     if args.json:
-        show_json(answer.facts)
-    else:
-        print(f"{answer.facts['state']}: closing {', '.join(answer.facts['closing']) or 'nothing'}; watch with `positions`")
+        show_json({**answer.facts, "still_open": still_open})
+    elif still_open == []:
+        print("closed; entries stay off until `resume`" if closing else "entries are off until `resume`")
     for text in answer.facts["not_closed"]:
         fail("flatten", f"NOT CLOSED: {text}")
+    if still_open is None:
+        return fail("flatten", "the daemon does not tell whether they are closed: look at `positions`, and at the venue")
+    if still_open:
+        return fail(
+            "flatten", f"STILL OPEN: {', '.join(still_open)}; the daemon goes on, their stops stay: `positions`, and the log says why"
+        )
     return ExitCode.FAULT if answer.facts["not_closed"] else ExitCode.CLEAN
+
+
+def _wait_until_flat(data_dir: Path, closing: list[str]) -> list[str] | None:
+    """Which of them are open after a while at most; None when the daemon does not say."""
+    from trading_system.app.daemon_call import DaemonAway, ask
+    from trading_system.wiring.control_protocol import PositionsQuery
+
+    still_open = list(closing)
+    for look in range(LOOKS_MAX):
+        if look:
+            threading.Event().wait(LOOK_S)
+        try:
+            answer = ask(data_dir, PositionsQuery(), wait_s=10.0)
+        except DaemonAway:
+            return None
+        if answer.is_ok:
+            there = {row["position_id"] for row in answer.facts["positions"] if Decimal(row["qty"]) > 0}
+            still_open = [position_id for position_id in closing if position_id in there]
+        if not still_open:
+            break
+    return still_open
 
 
 def _typed(words: str) -> str:

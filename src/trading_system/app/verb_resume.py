@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         answer = ask(data_dir, ResumeOrder(args.reason, args.rebase_high_water, args.balance_step, args.release))
     except DaemonAway as away:
-        return fail("resume", str(away)) if away.holder is not None else _while_down(args, data_dir)
+        return fail("resume", f"{away}: nothing was resumed") if away.holder is not None else _while_down(args, data_dir)
     if not answer.is_ok:
         return fail("resume", answer.error)
     if args.json:

@@ -1,13 +1,15 @@
 """The local door to a running daemon: data/control.sock, 0600, same user only, one line in, one line out.
 
 The traps it avoids: a socket that is world-connectable between bind and chmod, a client that connects and says nothing, one
-that asks without end, and a command that is cut in half because its asker went away.
+that asks without end, a command that is cut in half because its asker went away, and one that is begun by a daemon that hung
+for minutes, long after its asker was told that nothing happened.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import struct
 from collections.abc import Callable, Coroutine
@@ -19,7 +21,7 @@ from trading_system.domain import log_events as ev
 from trading_system.domain.protocols import Clock
 from trading_system.execution.execution_gateway import Spawn
 from trading_system.live.log_port import Log
-from trading_system.wiring.control_protocol import REQUEST_BYTES_MAX, Answer, Request, decode_request, encode_answer
+from trading_system.wiring.control_protocol import REQUEST_BYTES_MAX, Answer, HaltOrder, Request, decode_request, encode_answer, name_of
 
 RETRY_S: Final = 30.0
 _PEER: Final = struct.Struct("3i")
@@ -116,7 +118,7 @@ class ControlSocket:
             return Answer("too many questions at once; ask again in a moment")
         pid, uid = peer_of(writer)
         if uid != self._owner:
-            self._log.warning(ev.CONTROL_REFUSED, uid=uid, pid=pid)
+            self._log.warning(ev.CONTROL_REFUSED, uid=uid, pid=pid, why="another user")
             return Answer(f"this daemon belongs to user {self._owner}; ask as that user, not as {uid}")
         try:
             async with asyncio.timeout(self._limits.read_s):
@@ -131,10 +133,14 @@ class ControlSocket:
             request = decode_request(line)
         except ValueError as error:
             return Answer(str(error))
+        if not isinstance(request, HaltOrder) and has_hung_up(writer):
+            # whoever asked was told meanwhile that nobody answers; only what makes things safer is still done then
+            self._log.warning(ev.CONTROL_REFUSED, command=name_of(request), uid=uid, pid=pid, why="its asker has gone before it was begun")
+            return Answer("you hung up before it was begun: nothing was done")
         return await self._work(request, f"operator (user {uid}, process {pid})")
 
     async def _work(self, request: Request, who: str) -> Answer:
-        """Perform it as a piece of its own: an asker that goes away or waits no longer abandons the wait, never the work."""
+        """Perform it as a piece of its own: an asker that goes away or waits no longer abandons the wait, never what was begun."""
         task = self._spawn(f"command {type(request).__name__}", self._handle(request, who))
         try:
             async with asyncio.timeout(self._limits.work_s):
@@ -149,3 +155,10 @@ def peer_of(writer: asyncio.StreamWriter) -> tuple[int, int]:
     raw = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     pid, uid, _ = _PEER.unpack(raw)
     return pid, uid
+
+
+def has_hung_up(writer: asyncio.StreamWriter) -> bool:
+    """True when the other end waits for nothing any more. Asked of the kernel: the loop may not have come to reading its end yet."""
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket").fileno(), select.POLLRDHUP)
+    return bool(poll.poll(0))
