@@ -6,6 +6,7 @@ has its stop before the next price. Ticks come at bar boundaries and after fills
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -79,7 +80,10 @@ def run_backtest(plan: BacktestPlan, make_strategy: Callable[[], Strategy], prog
     replay = LateReplay(plan.series, to_ms(plan.start), to_ms(plan.end))
     exchange = SimExchange(replay, ExchangeConfig(deposit_usd=plan.settings.backtest.start_equity_usd))
     with tempfile.TemporaryDirectory(prefix="ts-backtest-") as scratch:
-        return run_virtual(lambda loop: _run(loop, plan, replay, exchange, make_strategy(), Path(scratch), progress))
+        try:
+            return run_virtual(lambda loop: _run(loop, plan, replay, exchange, make_strategy(), Path(scratch), progress))
+        finally:
+            gc.unfreeze()
 
 
 async def _run(
@@ -114,6 +118,9 @@ async def _run(
     supervisor.start("protection", lambda: loop_of_protection.run(live), OnDeath.HALT)
     await live.tick()
     await live.warm_up()
+    # what was loaded stays: the collector would go over a year of it again and again
+    gc.collect()
+    gc.freeze()
     signals = entries = 0
     total = (replay.end_ms - replay.start_ms) // Timeframe.M15.ms
     for number in range(total):

@@ -118,6 +118,11 @@ class Ticker:
     status: TradingStatus = TradingStatus.OPEN
 
     @property
+    def has_sound_mark(self) -> bool:
+        """False when the mark that was told is no price: not finite, zero or less."""
+        return self.mark is None or (self.mark.is_finite() and self.mark > 0)
+
+    @property
     def has_spread(self) -> bool:
         """False when a side is missing or the book is crossed."""
         return self.bid is not None and self.ask is not None and 0 < self.bid <= self.ask

@@ -38,9 +38,7 @@ class QuoteBook:
         A mark that is no price is no mark: stops are computed from it, whatever else is wrong with the quote.
         """
         for ticker in tickers:
-            mark = ticker.mark
-            is_price = mark is None or (mark.is_finite() and mark > 0)
-            self._tickers[ticker.symbol] = ticker if is_price else replace(ticker, mark=None)
+            self._tickers[ticker.symbol] = ticker if ticker.has_sound_mark else replace(ticker, mark=None)
 
     @property
     def tickers(self) -> Mapping[Symbol, Ticker]:

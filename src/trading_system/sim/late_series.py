@@ -21,7 +21,6 @@ from trading_system.sim.source import PricePoint
 _POINTS: Final = len(OFFSETS_MS)
 _WIDTH: Final = 8
 _SUM: Final = 6
-_PER_DAY: Final = DAY_MS // QUARTER_MS
 _new_point: Final = cast(Callable[[type[PricePoint], tuple[int, int, float, float, float, bool]], PricePoint], tuple.__new__)
 
 
@@ -166,11 +165,13 @@ class LateSeries:
         return volume, bought
 
     def _day_start(self, now_ms: int) -> int:
-        opens, since_ms, at = self._opens, now_ms - DAY_MS, self.at
-        for near in (at - _PER_DAY + 1, at - _PER_DAY):  # without a hole in the last day the place is known
-            if 0 < near < at and opens[near - 1] < since_ms <= opens[near]:
-                return near
-        return bisect_left(opens, since_ms, 0, at)
+        """Index of the first bar of the last 24 hours. Without a hole in them its place is known."""
+        at, since_ms = self.at, now_ms - DAY_MS
+        since_ms += -since_ms % QUARTER_MS
+        near = at - (int(self._rows[at * _WIDTH]) - since_ms) // QUARTER_MS if at < len(self._opens) else -1
+        if 0 <= near <= at and self._rows[near * _WIDTH] == since_ms:
+            return near
+        return bisect_left(self._opens, since_ms, 0, at)
 
     def day(self, now_ms: int) -> DayStats:
         """Statistics of the last 24 hours: closed quarters, then the running one."""

@@ -16,6 +16,7 @@ from trading_system.domain.units import Price
 from trading_system.sim.listings import TopFacts, row_of, trading_status
 
 _set: Final = object.__setattr__
+_INFINITY: Final = float("inf")
 
 
 class LateTicker(Ticker):
@@ -25,9 +26,14 @@ class LateTicker(Ticker):
     _facts: TopFacts
 
     @property
+    def has_sound_mark(self) -> bool:
+        """As the float it is made of."""
+        return 0.0 < self._facts.mark < _INFINITY if hasattr(self, "_facts") else super().has_sound_mark
+
+    @property
     def has_spread(self) -> bool:
-        """Always: a book of its own has both sides (see `sim/book.py`)."""
-        return True
+        """A book of its own has both sides (see `sim/book.py`); a copy that was changed is looked at."""
+        return hasattr(self, "_facts") or super().has_spread
 
     def __getattr__(self, name: str) -> Any:
         """A field that was not read before: its slot is empty."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sim_builders import BTC, D, Venue
 from trading_system.domain.market import Ticker
 from trading_system.domain.symbols import Symbol
+from trading_system.domain.units import Price
 from trading_system.sim.late_ticker import LateTicker
 from trading_system.sim.model import SendRequest
 from trading_system.sim.ports import SimVenue
@@ -59,3 +62,12 @@ async def test_an_order_of_ours_in_the_book_is_in_the_quote_at_once() -> None:
     world.exchange.send(SendRequest(BTC, "post", "sell", D("0.01"), limit_price=better))
 
     assert (await quote_of(venue)).ask == better
+
+
+async def test_a_changed_copy_is_judged_by_what_it_says() -> None:
+    ticker = await quote_of(SimVenue(Venue().exchange))
+
+    assert ticker.has_sound_mark
+    assert not replace(ticker, bid=None).has_spread
+    assert not replace(ticker, mark=Price(D(0))).has_sound_mark
+    assert replace(ticker, mark=None).has_sound_mark
