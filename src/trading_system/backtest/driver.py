@@ -36,6 +36,7 @@ from trading_system.sim.ports import SimVenue
 from trading_system.sim.replay import OFFSETS_MS, Replay
 from trading_system.wiring.assembly import Ports, assemble
 from trading_system.wiring.clock import LoopClock
+from trading_system.wiring.memory import keep_what_was_made
 from trading_system.wiring.supervisor import OnDeath, Supervisor
 from trading_system.wiring.virtual_loop import VirtualLoop, run_virtual
 
@@ -119,8 +120,7 @@ async def _run(
     await live.tick()
     await live.warm_up()
     # what was loaded stays: the collector would go over a year of it again and again
-    gc.collect()
-    gc.freeze()
+    keep_what_was_made()
     signals = entries = 0
     total = (replay.end_ms - replay.start_ms) // Timeframe.M15.ms
     for number in range(total):

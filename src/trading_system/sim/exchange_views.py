@@ -17,7 +17,7 @@ from trading_system.sim.fees import Fees, FeeSchedule
 from trading_system.sim.funding import past_rates, predict_rate
 from trading_system.sim.ledger import Ledger
 from trading_system.sim.liquidation import Liquidator
-from trading_system.sim.listings import TopFacts, book_rows, instrument, quote_row, status_of, top_facts, top_row, trade_rows
+from trading_system.sim.listings import book_rows, instrument, quote_row, status_of, top_row, trade_rows
 from trading_system.sim.maker_protection import MakerProtection
 from trading_system.sim.margin import MarginTerms
 from trading_system.sim.market_state import MarketState
@@ -137,10 +137,9 @@ class ExchangeViews:
         """The short form of `quote`."""
         return top_row(self._market(symbol), self.now_ms)
 
-    def quiet_top(self, symbol: str) -> TopFacts | None:
-        """What `top` would be made from; None where orders of ours stand in the book."""
-        market = self._market(symbol)
-        return None if market.orders or market.taken else top_facts(market, self.now_ms)
+    def listed(self) -> list[MarketState]:
+        """The markets that have a price, as they are now: for reading only."""
+        return [market for market in self._present() if market.mid > 0]
 
     def quote_version(self, symbol: str) -> int:
         """Grows with every point and every change of our orders on the market."""

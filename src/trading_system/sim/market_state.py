@@ -110,8 +110,8 @@ class MarketState:
         if self.taken or self.touched:
             self.taken.clear()
             self.touched.clear()
-        self.bars.update(at, last, abs(volume))
-        if self.mark_bars is not None and self.index_bars is not None:
+        if self.mark_bars is not None and self.index_bars is not None:  # else the bars are the source's and know already
+            self.bars.update(at, last, abs(volume))
             self.mark_bars.update(at, mark, 0.0)
             self.index_bars.update(at, index, 0.0)
         if volume:

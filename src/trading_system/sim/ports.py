@@ -52,7 +52,7 @@ from trading_system.domain.units import Price, Qty, Usd, from_ms, to_ms
 from trading_system.sim.exchange import SimExchange
 from trading_system.sim.executor import POST_FAILED
 from trading_system.sim.late_ticker import late_ticker, moved_to
-from trading_system.sim.listings import trading_status
+from trading_system.sim.listings import top_facts, trading_status
 from trading_system.sim.model import (
     CancelRequest,
     EditRequest,
@@ -125,16 +125,18 @@ class SimVenue:
 
     async def tickers(self) -> tuple[Ticker, ...]:
         """Quotes as of now; a market whose price did not move costs next to nothing."""
-        now = from_ms(self._exchange.now_ms)
-        quotes = []
-        for symbol in self._exchange.symbols():
-            version = self._exchange.quote_version(symbol)
+        now_ms = self._exchange.now_ms
+        now = from_ms(now_ms)
+        quotes: list[Ticker] = []
+        for market in self._exchange.listed():
+            symbol, version = market.spec.symbol, market.version
             known = self._tickers.get(symbol)
             if known is not None and known[0] == version:
                 ticker = known[1] if known[1].at == now else moved_to(known[1], now)
+            elif market.orders or market.taken:  # orders of ours stand in the book, or took from it
+                ticker = _ticker(self._exchange.top(symbol), now)
             else:
-                facts = self._exchange.quiet_top(symbol)
-                ticker = _ticker(self._exchange.top(symbol), now) if facts is None else late_ticker(facts, now)
+                ticker = late_ticker(top_facts(market, now_ms), now)
             self._tickers[symbol] = (version, ticker)
             quotes.append(ticker)
         return tuple(quotes)
