@@ -44,6 +44,8 @@ SLOT: Final = timedelta(milliseconds=Timeframe.M15.ms)
 TICK_AFTER: Final = timedelta(seconds=2)
 """A tick begins this long after its bar boundary, as in live operation."""
 
+_YOUNG_MAX: Final = 20_000
+"""Objects between two looks of the collector at the young: most are tuples that die by count before it comes."""
 Progress = Callable[[int, int], None]
 """Called with (bars done, bars in all) now and then."""
 
@@ -81,9 +83,12 @@ def run_backtest(plan: BacktestPlan, make_strategy: Callable[[], Strategy], prog
     replay = LateReplay(plan.series, to_ms(plan.start), to_ms(plan.end))
     exchange = SimExchange(replay, ExchangeConfig(deposit_usd=plan.settings.backtest.start_equity_usd))
     with tempfile.TemporaryDirectory(prefix="ts-backtest-") as scratch:
+        thresholds = gc.get_threshold()
+        gc.set_threshold(_YOUNG_MAX, *thresholds[1:])
         try:
             return run_virtual(lambda loop: _run(loop, plan, replay, exchange, make_strategy(), Path(scratch), progress))
         finally:
+            gc.set_threshold(*thresholds)
             gc.unfreeze()
 
 

@@ -14,7 +14,9 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from trading_system.domain.market import Bar, Timeframe
+from trading_system.domain.tuples import maker_of
 
+_new_bar: Final = maker_of(Bar)
 _INFINITY: Final = float("inf")
 _TRIM_SLACK: Final = 32
 """Bars beyond the capacity before the head is cut: trimming is then amortised to nothing."""
@@ -74,7 +76,9 @@ class BarSeries:
         return len(self._opens)
 
     def __getitem__(self, index: int) -> Bar:
-        return Bar(self._opens[index], self._open[index], self._high[index], self._low[index], self._close[index], self._volume[index])
+        return _new_bar(
+            (self._opens[index], self._open[index], self._high[index], self._low[index], self._close[index], self._volume[index])
+        )
 
     @property
     def newest_open_ms(self) -> int | None:

@@ -14,7 +14,9 @@ from trading_system.data.candle_schedule import CandleParameters, FetchRange, Se
 from trading_system.data.candle_updates import BarFault, ClosedBar, Correction, Merged, SeriesGap
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import Symbol
+from trading_system.domain.tuples import maker_of
 
+_closed_bar: Final = maker_of(ClosedBar)
 _HOUR_MS: Final = Timeframe.H1.ms
 _PARENT: Final = {Timeframe.M15: Timeframe.H1, Timeframe.H1: Timeframe.H4, Timeframe.H4: Timeframe.D1}
 
@@ -104,7 +106,7 @@ class SymbolCandles:
         """`_take` for a sound bar that follows the newest: nothing to look up, and no gap."""
         series.append(bar)
         result.to_save.setdefault(series.timeframe, []).append(bar)
-        result.new_bars.append(ClosedBar(self.symbol, series.timeframe, bar))
+        result.new_bars.append(_closed_bar((self.symbol, series.timeframe, bar)))
         if not (bar.open_ms + series.step_ms) % _HOUR_MS:
             self._update_parent(series, bar.open_ms, Merge.APPENDED, result)
 

@@ -12,9 +12,10 @@ from base64 import b64decode, b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import mul
-from typing import Any, ClassVar, Final, NamedTuple, cast
+from typing import Any, ClassVar, Final, NamedTuple
 
 from trading_system.domain.market import Bar
+from trading_system.domain.tuples import maker_of
 
 MINUTE_MS: Final = 60_000
 QUARTER_MS: Final = 900_000
@@ -22,8 +23,7 @@ HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 MONDAY_MS: Final = 4 * DAY_MS  # 1970-01-05; weeks open on Mondays
 
-_new_bar: Final = cast(Callable[[type[Bar], tuple[int, float, float, float, float, float]], Bar], tuple.__new__)
-"""What Bar(...) does, without its frame."""
+_new_bar: Final = maker_of(Bar)
 
 RESOLUTION_MS: Final = {
     "1m": MINUTE_MS,
@@ -111,7 +111,7 @@ class BarColumns:
             return list(map(Bar, opens[low:high], *(column[low:high] for column in self._floats())))
         # a few bars at the end: the usual question, without a slice of every column
         o, h, lows, c, v = self.open, self.high, self.low, self.close, self.volume
-        return [_new_bar(Bar, (opens[at], o[at], h[at], lows[at], c[at], v[at])) for at in range(low, high)]
+        return [_new_bar((opens[at], o[at], h[at], lows[at], c[at], v[at])) for at in range(low, high)]
 
     def slice(self, from_ms: int, to_ms: int) -> BarColumns:
         """The bars whose open time is in [from_ms, to_ms], as columns."""

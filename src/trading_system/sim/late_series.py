@@ -11,9 +11,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from itertools import accumulate
 from operator import mul
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from trading_system.domain.market import Bar
+from trading_system.domain.tuples import maker_of
 from trading_system.sim.bars import DAY_MS, HOUR_MS, MONDAY_MS, QUARTER_MS, RESOLUTION_MS, BarColumns, DayStats, aggregate
 from trading_system.sim.replay import OFFSETS_MS
 from trading_system.sim.source import PricePoint
@@ -21,7 +22,8 @@ from trading_system.sim.source import PricePoint
 _POINTS: Final = len(OFFSETS_MS)
 _WIDTH: Final = 8
 _SUM: Final = 6
-_new_point: Final = cast(Callable[[type[PricePoint], tuple[int, int, float, float, float, bool]], PricePoint], tuple.__new__)
+_new_point: Final = maker_of(PricePoint)
+_new_bar: Final = maker_of(Bar)
 
 
 class LateSeries:
@@ -91,13 +93,13 @@ class LateSeries:
         o, close, volume = rows[row + 1], rows[row + 4], rows[row + 5] / _POINTS
         price = o if told == 1 else close if told == _POINTS else rows[row + (3 if self.low_first == (told == 2) else 2)]
         at_ms = int(rows[row]) + OFFSETS_MS[told - 1]
-        return _new_point(PricePoint, (at_ms, self.number, price, price, volume if close >= o else -volume, told > 1))
+        return _new_point((at_ms, self.number, price, price, volume if close >= o else -volume, told > 1))
 
     # --- bars ---
 
     def _bar(self, index: int) -> Bar:
         rows, row = self._rows, index * _WIDTH
-        return Bar(int(rows[row]), rows[row + 1], rows[row + 2], rows[row + 3], rows[row + 4], rows[row + 5])
+        return _new_bar((int(rows[row]), rows[row + 1], rows[row + 2], rows[row + 3], rows[row + 4], rows[row + 5]))
 
     def _running(self) -> Bar:
         whole, told = self._bar(self.at), self.told

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from trading_system.domain.market import Instrument, TradingStatus
 from trading_system.domain.orders import Side
 from trading_system.domain.symbols import normalise
+from trading_system.domain.tuples import maker_of
 from trading_system.domain.units import Qty, from_ms
 from trading_system.sim.book import touch
 from trading_system.sim.funding import RATE_MAX_HOURLY, predict_rate
@@ -99,11 +100,14 @@ class TopFacts(NamedTuple):
     mode: MarketMode
 
 
+_facts: Final = maker_of(TopFacts)
+
+
 def top_facts(market: MarketState, now_ms: int) -> TopFacts:
     """For a quote that is worked out later, or never."""
     volume, volume_quote = market.bars.day_volume(now_ms)
-    return TopFacts(
-        market.spec, market.mid, market.last, market.mark, market.index, volume, volume_quote, market.funding_relative, market.mode
+    return _facts(
+        (market.spec, market.mid, market.last, market.mark, market.index, volume, volume_quote, market.funding_relative, market.mode)
     )
 
 

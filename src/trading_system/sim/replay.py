@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from statistics import median
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.symbols import base_of
+from trading_system.domain.tuples import maker_of
 from trading_system.sim.bars import DAY_MS, HOUR_MS, QUARTER_MS, BarColumns, aggregate
 from trading_system.sim.candle_files import CandleFileError, CandleSeries
 from trading_system.sim.market_catalog import make_spec
@@ -31,7 +32,7 @@ FUNDING_BASE_HOURLY: Final = Decimal("0.0000125")
 
 _Row: TypeAlias = tuple[int, float, float, float, float, float]
 """Market, open, high, low, close, a quarter of the volume."""
-_new_point: Final = cast(Callable[[type[PricePoint], tuple[int, int, float, float, float, bool]], PricePoint], tuple.__new__)
+_new_point: Final = maker_of(PricePoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Replay:
                         low_first[number] = direction > 0 if direction else close > o
                     price = low if low_first[number] == (phase == 1) else high
                 # what PricePoint(...) does, without its frame: two million of these are a month of sixty markets
-                yield _new_point(PricePoint, (at_ms, number, price, price, volume if close >= o else -volume, is_inside))
+                yield _new_point((at_ms, number, price, price, volume if close >= o else -volume, is_inside))
             self._done = 0
             self._phase += 1
             if self._phase == len(OFFSETS_MS):

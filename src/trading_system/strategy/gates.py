@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from trading_system.domain.market import Timeframe
 from trading_system.domain.protocols import StrategyCosts
 from trading_system.domain.signals import GateResult, GateState, Regime
+from trading_system.domain.tuples import maker_of
 from trading_system.strategy.bias import Bias, classify_bias, deviation_bps
 from trading_system.strategy.costs import compute_cost_bps
 from trading_system.strategy.equal_levels import nearest_equal_highs
@@ -38,6 +39,7 @@ STOP_INVALID: Final = "STOP_INVALID"
 RR_TOO_LOW: Final = "RR_TOO_LOW"
 SCORE_BELOW_THRESHOLD: Final = "SCORE_BELOW_THRESHOLD"
 
+_result: Final = maker_of(GateResult)
 _PASSED: Final = GateState.PASSED
 _FAILED: Final = GateState.FAILED
 # members of enums, by name: looked up on their class they cost a call each, at every judgement
@@ -127,45 +129,45 @@ def check_data(case: Case) -> GateResult:
         ("15m", state.quarters.count, p.bars_15m_min),
     ):
         if have < need:
-            return GateResult("data", _FAILED, required, f"{have} {name} bars", float(need - have), DATA_INSUFFICIENT)
+            return _result(("data", _FAILED, required, f"{have} {name} bars", float(need - have), DATA_INSUFFICIENT))
     age_ms = case.at_ms - state.four_hours.last_open_ms - _FOUR_HOURS_MS
     if age_ms > p.age_of_4h_close_max_ms:
         late_h = (age_ms - p.age_of_4h_close_max_ms) / 3_600_000
-        return GateResult("data", _FAILED, required, f"4h bar closed {age_ms / 3_600_000:.2f} h ago", late_h, DATA_STALE)
-    return GateResult("data", _PASSED, required, age_ms / 3_600_000, 0.0)
+        return _result(("data", _FAILED, required, f"4h bar closed {age_ms / 3_600_000:.2f} h ago", late_h, DATA_STALE))
+    return _result(("data", _PASSED, required, age_ms / 3_600_000, 0.0, None))
 
 
 def check_structure(case: Case) -> GateResult:
     """A valid break gives the one direction. Breaks beyond the age limit are dropped by the detector."""
     broken = case.state.four_hours.structure.ruling()
     if broken is None:
-        return GateResult("structure", _FAILED, case.texts.structure, None, None, STRUCTURE_REQUIRED)
+        return _result(("structure", _FAILED, case.texts.structure, None, None, STRUCTURE_REQUIRED))
     case.broken, case.sign = broken, broken.sign
     case.price = broken.sign * case.state.quarters.close
-    return GateResult("structure", _PASSED, case.texts.structure, float(case.state.four_hours.count - 1 - broken.index), 0.0)
+    return _result(("structure", _PASSED, case.texts.structure, float(case.state.four_hours.count - 1 - broken.index), 0.0, None))
 
 
 def check_bias(case: Case) -> GateResult:
     days, p = case.state.days, case.parameters
     if days.count < p.bars_1d_for_bias_min or not days.mean.is_ready:
         case.bias = Bias.NEUTRAL
-        return GateResult("bias", _PASSED, case.texts.bias, None, 0.0)
+        return _result(("bias", _PASSED, case.texts.bias, None, 0.0, None))
     favour = case.sign * deviation_bps(days.close, days.mean.value)
     case.bias = classify_bias(favour, p.bias_neutral_bps)
     if case.bias is _AGAINST:
-        return GateResult("bias", _FAILED, case.texts.bias, favour, -p.bias_neutral_bps - favour, COUNTER_BIAS)
-    return GateResult("bias", _PASSED, case.texts.bias, favour, 0.0)
+        return _result(("bias", _FAILED, case.texts.bias, favour, -p.bias_neutral_bps - favour, COUNTER_BIAS))
+    return _result(("bias", _PASSED, case.texts.bias, favour, 0.0, None))
 
 
 def check_range(case: Case) -> GateResult:
     case.atr_4h = case.state.four_hours.atr.value
     if case.atr_4h <= 0.0:  # a market that stood still for the whole smoothing length
-        return GateResult("range", _FAILED, case.texts.range, None, None, RANGE_TOO_SMALL)
+        return _result(("range", _FAILED, case.texts.range, None, None, RANGE_TOO_SMALL))
     multiple = case.broken.dealing_range.height / case.atr_4h
     missing = case.parameters.range_atr_min - multiple
     if missing > 0.0:
-        return GateResult("range", _FAILED, case.texts.range, multiple, missing, RANGE_TOO_SMALL)
-    return GateResult("range", _PASSED, case.texts.range, multiple, 0.0)
+        return _result(("range", _FAILED, case.texts.range, multiple, missing, RANGE_TOO_SMALL))
+    return _result(("range", _PASSED, case.texts.range, multiple, 0.0, None))
 
 
 def check_regime(case: Case) -> GateResult:
@@ -184,7 +186,7 @@ def check_regime(case: Case) -> GateResult:
     )
     if case.regime is _CONSOLIDATION:
         short_of = max(0.0, p.wide_adx_min - case.adx_4h)
-        return GateResult("regime", _FAILED, case.texts.regime, case.regime.value, short_of, REGIME_NOT_TRADEABLE)
+        return _result(("regime", _FAILED, case.texts.regime, case.regime.value, short_of, REGIME_NOT_TRADEABLE))
     case.numbers = p.of(case.regime)
     used, at_ms = case.state.used, case.bar_closed_ms
     case.live_zones = [zone for zone in unmitigated if not is_used(zone.zone_id, used, at_ms)] if used else unmitigated
@@ -193,8 +195,8 @@ def check_regime(case: Case) -> GateResult:
     is_waiting = not case.live_zones if is_tight else is_used(broken.band_id, used, at_ms)
     if is_waiting:
         actual = case.texts.waiting_tight if is_tight else case.texts.waiting_wide
-        return GateResult("regime", _FAILED, case.texts.regime, actual, None, REGIME_NOT_TRADEABLE)
-    return GateResult("regime", _PASSED, case.texts.regime, case.regime.value, 0.0)
+        return _result(("regime", _FAILED, case.texts.regime, actual, None, REGIME_NOT_TRADEABLE))
+    return _result(("regime", _PASSED, case.texts.regime, case.regime.value, 0.0, None))
 
 
 def check_retracement(case: Case) -> GateResult:
@@ -211,8 +213,8 @@ def check_retracement(case: Case) -> GateResult:
     )
     case.retracement = found
     if not found.passes:
-        return GateResult("ote", _FAILED, required, found.r, found.distance, NOT_IN_OTE)
-    return GateResult("ote", _PASSED, required, found.r, 0.0)
+        return _result(("ote", _FAILED, required, found.r, found.distance, NOT_IN_OTE))
+    return _result(("ote", _PASSED, required, found.r, 0.0, None))
 
 
 def check_touch(case: Case) -> GateResult:
@@ -220,15 +222,15 @@ def check_touch(case: Case) -> GateResult:
     case.tolerance = min(p.touch_tolerance_price_fraction_max * abs(price), p.touch_tolerance_atr_4h * case.atr_4h)
     zone = select_entry_zone(case.live_zones, price, case.tolerance) if case.regime is _TIGHT else _band(case)
     if zone is None:
-        return GateResult("zone_touch", _FAILED, case.texts.touch, "no entry zone", None, PRICE_NOT_AT_ZONE)
+        return _result(("zone_touch", _FAILED, case.texts.touch, "no entry zone", None, PRICE_NOT_AT_ZONE))
     quarters = case.state.quarters
     low = quarters.low if case.sign > 0 else -quarters.high
     case.entry_zone = zone
     case.touch = classify_touch(case.sign * quarters.open, low, price, zone, case.tolerance)
     actual = case.sign * low
     if not case.touch.is_touched:
-        return GateResult("zone_touch", _FAILED, case.texts.touch, actual, case.touch.gap, PRICE_NOT_AT_ZONE)
-    return GateResult("zone_touch", _PASSED, case.texts.touch, actual, 0.0)
+        return _result(("zone_touch", _FAILED, case.texts.touch, actual, case.touch.gap, PRICE_NOT_AT_ZONE))
+    return _result(("zone_touch", _PASSED, case.texts.touch, actual, 0.0, None))
 
 
 def _band(case: Case) -> EntryZone:
@@ -259,8 +261,8 @@ def check_stop(case: Case) -> GateResult:
     required = case.texts.stop_tight if case.regime is _TIGHT else case.texts.stop_wide
     if not case.risk > 0.0 or not smallest <= case.risk <= largest:
         distance = smallest - case.risk if case.risk < smallest else case.risk - largest
-        return GateResult("stop", _FAILED, required, case.risk, distance, STOP_INVALID)
-    return GateResult("stop", _PASSED, required, case.risk, 0.0)
+        return _result(("stop", _FAILED, required, case.risk, distance, STOP_INVALID))
+    return _result(("stop", _PASSED, required, case.risk, 0.0, None))
 
 
 def check_reward(case: Case) -> GateResult:
@@ -282,13 +284,13 @@ def check_reward(case: Case) -> GateResult:
     )
     required = case.texts.reward_tight if case.regime is _TIGHT else case.texts.reward_wide
     if target is None:
-        return GateResult("reward", _FAILED, required, "no target", None, RR_TOO_LOW)
+        return _result(("reward", _FAILED, required, "no target", None, RR_TOO_LOW))
     case.target = target
     case.reward_risk = (target - case.price) / case.risk
     missing = case.numbers.reward_risk_min - case.reward_risk
     if missing > 0.0:
-        return GateResult("reward", _FAILED, required, case.reward_risk, missing, RR_TOO_LOW)
-    return GateResult("reward", _PASSED, required, case.reward_risk, 0.0)
+        return _result(("reward", _FAILED, required, case.reward_risk, missing, RR_TOO_LOW))
+    return _result(("reward", _PASSED, required, case.reward_risk, 0.0, None))
 
 
 def check_score(case: Case) -> GateResult:
@@ -310,8 +312,8 @@ def check_score(case: Case) -> GateResult:
     missing = score_min(case.regime, case.bias, case.parameters) - case.score
     required = case.texts.score_of(case.regime, case.bias)
     if missing > 0.0:
-        return GateResult("score", _FAILED, required, case.score, missing, SCORE_BELOW_THRESHOLD)
-    return GateResult("score", _PASSED, required, case.score, 0.0)
+        return _result(("score", _FAILED, required, case.score, missing, SCORE_BELOW_THRESHOLD))
+    return _result(("score", _PASSED, required, case.score, 0.0, None))
 
 
 class Gate(NamedTuple):

@@ -16,6 +16,7 @@ from trading_system.domain.orders import Direction
 from trading_system.domain.protocols import StrategyCosts
 from trading_system.domain.signals import Decision, Emitted, GateResult, GateState, Ladder, NoSignal, Regime, Signal
 from trading_system.domain.symbols import Symbol
+from trading_system.domain.tuples import maker_of
 from trading_system.strategy.bars import is_sound
 from trading_system.strategy.gate_texts import GateTexts, write_gate_texts
 from trading_system.strategy.gates import GATES, Case
@@ -23,6 +24,8 @@ from trading_system.strategy.parameters import SmcParameters
 from trading_system.strategy.series import NEVER, Days, FourHours, Hours, Quarters, SymbolState
 from trading_system.strategy.snapshot import decode_state, encode_state
 
+_no_signal: Final = maker_of(NoSignal)
+_ladder: Final = maker_of(Ladder)
 _QUARTER: Final = Timeframe.M15
 _HOUR: Final = Timeframe.H1
 _FOUR_HOURS: Final = Timeframe.H4
@@ -106,7 +109,7 @@ class SymbolEngine:
         quarters = self.state.quarters
         if quarters.count:
             at_ms, price = case.bar_closed_ms, quarters.close
-            return NoSignal(self.symbol, at_ms, reason_code, Ladder(self.symbol, at_ms, price, gates))
+            return _no_signal((self.symbol, at_ms, reason_code, _ladder((self.symbol, at_ms, price, gates))))
         return NoSignal(self.symbol, case.at_ms, reason_code, Ladder(self.symbol, case.at_ms, None, gates))
 
     def _signal(self, case: Case, gates: tuple[GateResult, ...]) -> Signal:
