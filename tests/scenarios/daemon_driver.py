@@ -13,7 +13,8 @@ import gc
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,8 @@ class World:
         self.past = Past(self.exchange)
         self.front = None if scenario.raw is None else Front(self.exchange, self.clock, scenario.raw)
         self.exchange.subscribe(self.past.on_event)
-        steps = {symbol: self.exchange.spec(symbol).size_step for symbol in self.exchange.symbols()}
-        self.checkers = Checkers(self.exchange.watch, self, steps, lambda symbol: None)
+        self._steps = {symbol: self.exchange.spec(symbol).size_step for symbol in self.exchange.symbols()}
+        self.checkers = Checkers(self.exchange.watch, self, self._steps, lambda symbol: None)
         self.content = DiskModel() if scenario.journal is None else scenario.journal.crash()
         self.disk_error: Exception | None = None
         self.log = Notebook(self.clock)
@@ -185,6 +186,11 @@ class World:
                 await self.clock.sleep(0.02)
 
         self._flood = self._loop.create_task(flood(), name="flood")
+
+    def change_step(self, venue_symbol: str, step: Decimal) -> None:
+        market = self.exchange._markets[venue_symbol]
+        market.spec = replace(market.spec, size_step=step, size_min=step)
+        self._steps[venue_symbol] = step  # a checker does not ask for a stop that no order can be
 
     def block_loop(self, seconds: float) -> None:
         self._loop.block(seconds)
@@ -324,7 +330,7 @@ class World:
     def _watch(self) -> None:
         self.checkers.on_second(self.exchange.now_ms)
         for symbol in self.exchange.symbols():
-            naked = self.exchange.watch.standing(symbol).naked > 0
+            naked = self.exchange.watch.standing(symbol).naked >= self._steps[symbol]
             self._naked_run[symbol] = self._naked_run.get(symbol, 0.0) + 1 if naked else 0.0
             self.naked_s[symbol] = max(self.naked_s.get(symbol, 0.0), self._naked_run[symbol])
         if self.life is None:

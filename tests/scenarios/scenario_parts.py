@@ -46,6 +46,7 @@ class Hands(Protocol):
     def ask_to_stop(self, down_s: float) -> None: ...
     def roll_back_journal(self, keep: int) -> None: ...
     def flood_reads(self, seconds: float) -> None: ...
+    def change_step(self, venue_symbol: str, step: Decimal) -> None: ...
     def block_loop(self, seconds: float) -> None: ...
     def order(self, order: HaltOrder | ResumeOrder | FlattenOrder) -> None: ...
 
@@ -166,6 +167,12 @@ def drop_stops(symbol: Symbol = BTC, who: Actor = Actor.VENUE) -> Act:
 
 def market_is(mode: MarketMode, symbol: Symbol = BTC) -> Act:
     return lambda world: world.as_other(lambda x: x.set_mode(to_venue(symbol), mode), Actor.VENUE)
+
+
+def step_becomes(step: str, symbol: Symbol = BTC) -> Act:
+    """The venue changes the size step (and with it the smallest size) of a contract. Nobody is told."""
+
+    return lambda world: world.change_step(to_venue(symbol), D(step))
 
 
 def money_moves(usd: str) -> Act:

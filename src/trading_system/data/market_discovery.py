@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -28,6 +29,7 @@ from trading_system.data.tiering import Eligible, RegistryParameters
 from trading_system.domain.errors import ReadFailed
 from trading_system.domain.market import Instrument, Ticker, Tier
 from trading_system.domain.protocols import Clock, MarketData
+from trading_system.domain.symbols import Symbol
 
 _RETRY: Final = timedelta(minutes=5)
 """After a failed or refused discovery."""
@@ -68,6 +70,14 @@ class DiscoveryReport:
         if not isinstance(self.decision, UniverseAccepted):
             return ()
         return tuple(e for e in self.decision.universe.eligible if e.is_pinned)
+
+
+@dataclass(frozen=True, slots=True)
+class FactsReread:
+    """Fixed facts read between discoveries. `changes`: of held markets and of those that were asked for."""
+
+    changes: tuple[InstrumentChange, ...] = ()
+    failure: str | None = None
 
 
 class MarketDiscovery:
@@ -130,6 +140,21 @@ class MarketDiscovery:
         if source is SpecSource.VENUE:
             cache_failure = await self._save(instruments, now, decision.universe)
         return DiscoveryReport(now, decision, source, changes, cache_failure=cache_failure)
+
+    async def reread_facts(self, symbols: Iterable[Symbol]) -> FactsReread:
+        """Take over the fixed facts of all listed contracts now; the universe stays as it is. Never raises for a failed read."""
+        instruments = await self._read_instruments()
+        if isinstance(instruments, ReadFailed):
+            return FactsReread(failure=f"instruments: {instruments}")
+        before = {symbol: self._registry.instrument(symbol) for symbol in symbols}
+        held = self._registry.apply_instruments(instruments)
+        told = {change.now.symbol for change in held}
+        asked = tuple(
+            InstrumentChange(old, new)
+            for symbol, old in before.items()
+            if symbol not in told and old is not None and (new := self._registry.instrument(symbol)) is not None and new != old
+        )
+        return FactsReread((*held, *asked))
 
     @property
     def _interval(self) -> timedelta:

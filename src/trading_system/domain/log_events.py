@@ -103,6 +103,8 @@ ENTRY_ABANDONED: Final = "ENTRY_ABANDONED"
 ENTRY_DISPLACED: Final = "ENTRY_DISPLACED"
 CLOSE_REQUESTED: Final = "CLOSE_REQUESTED"
 QUARANTINED: Final = "QUARANTINED"
+DUST: Final = "DUST"
+"""What is held is smaller than the smallest order of its market."""
 POSITION_RELEASED: Final = "POSITION_RELEASED"
 FUNDING: Final = "FUNDING"
 

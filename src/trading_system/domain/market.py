@@ -9,7 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from trading_system.domain.symbols import Symbol
-from trading_system.domain.units import BPS, Price, Qty
+from trading_system.domain.units import BPS, Price, Qty, ceil_to_step
 
 
 class Timeframe(Enum):
@@ -90,6 +90,11 @@ class Instrument:
     status: TradingStatus
     funding_rate_max_hourly: Decimal | None = None
     opened_at: datetime | None = None
+
+    @property
+    def size_unit(self) -> Decimal:
+        """The smallest size an order may have, on the step."""
+        return max(self.size_step, ceil_to_step(self.size_min, self.size_step))
 
     def margin_level(self, notional: Decimal) -> MarginLevel:
         """The level that applies to a position of `notional` USD."""

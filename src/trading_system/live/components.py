@@ -23,6 +23,7 @@ from trading_system.live.account_view import AccountView
 from trading_system.live.booked_pnl import BookedPnl
 from trading_system.live.coin_processor import DecisionBook, FeeBps
 from trading_system.live.engine_feed import EngineBook
+from trading_system.live.fact_refresh import FactRefresh
 from trading_system.live.gate_days import GateFile
 from trading_system.live.health_monitor import VenueHealth
 from trading_system.live.log_port import Log
@@ -113,6 +114,7 @@ class Components:
     rules: LiveRules
     cooldowns: CooldownBook
     loop_watch: LoopWatch
+    fact_refresh: FactRefresh
     look_account: Account | None = None
     """The same account for the protection loop's own looks, where the venue's edge keeps requests for them."""
     decisions: DecisionBook = field(default_factory=DecisionBook)

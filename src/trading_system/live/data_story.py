@@ -11,7 +11,7 @@ from typing import Final
 
 from trading_system.data.candle_updates import AuditReport, BarFault, CandleReport, Correction
 from trading_system.data.data_health import Coverage, HealthState
-from trading_system.data.market_discovery import DiscoveryReport
+from trading_system.data.market_discovery import DiscoveryReport, FactsReread
 from trading_system.data.market_registry import InstrumentChange, MarketRegistry, ShrinkRejected, UniverseAccepted
 from trading_system.domain import log_events as ev
 from trading_system.domain.protocols import Alerter, EventRecorder
@@ -47,6 +47,13 @@ class DataStory:
             self._instrument(change)
         if report.cache_failure is not None:
             self._log.warning(ev.DATA_UNAVAILABLE, what="instrument cache", why=report.cache_failure)
+
+    def reread(self, reread: FactsReread) -> None:
+        """Facts read again because an order was refused for its size or price."""
+        if reread.failure is not None:
+            self._log.warning(ev.DATA_UNAVAILABLE, what="contract facts", why=reread.failure)
+        for change in reread.changes:
+            self._instrument(change)
 
     def _universe(self, report: DiscoveryReport, accepted: UniverseAccepted, markets: MarketRegistry) -> None:
         counts = {f"tier_{tier.value.lower()}": n for tier, n in sorted(report.tier_counts.items(), key=lambda kv: kv[0].value)}

@@ -18,7 +18,7 @@ from trading_system.domain.events import DecisionNoted
 from trading_system.domain.intents import EntryDecision, EntryIntent
 from trading_system.domain.market import Timeframe
 from trading_system.domain.modes import Mode
-from trading_system.domain.orders import VenueOrderId
+from trading_system.domain.orders import PositionId, VenueOrderId
 from trading_system.domain.positions import OwnOrder
 from trading_system.domain.signals import Signal
 from trading_system.domain.symbols import Symbol
@@ -68,9 +68,12 @@ class LiveTrading(Components):
         self._clustered_on: datetime | None = None
         self._strangers: frozenset[VenueOrderId] = frozenset()
         """Orders that were a reason to halt already."""
+        self._dust: set[PositionId] = set()
+        """Positions that are too small for any order, and told."""
         self._judged_failures = 0
         """Refusals of the journal's medium that the invariants have seen."""
         self._keep_again_s = float("-inf")
+        self.fact_refresh.on_read = self._data.reread
         self._wallet_cycle = 0
         """The cycle that read the wallet last: entries are sized on a reading of their own cycle only."""
 
@@ -166,7 +169,10 @@ class LiveTrading(Components):
 
     async def protect(self) -> None:
         """Plan and act for every position: also called by the protection loop."""
-        self._tell.worked(await self.desk.work(self))
+        done = await self.desk.work(self)
+        for work in done:
+            self.fact_refresh.judge(work.position.symbol, work.report)
+        self._tell.worked(done)
 
     async def _judge(self, report: CycleReport) -> None:
         view = self.account_view
@@ -174,6 +180,7 @@ class LiveTrading(Components):
             events = self.losses.observe(view.snapshot, self.positions_booked_pnl(), self.clock.now())
             self._tell.losses(events, self.losses.standing)
         self._tell.stuck(self._stuck_orders())
+        self._note_dust()
         facts, failures = self.health_facts(), self.journal.failures
         self._tell.assessed(assess(self, facts))
         self._judged_failures = failures
@@ -191,6 +198,17 @@ class LiveTrading(Components):
             journal_ok=self.journal.failure is None and self.journal.failures == self._judged_failures,
             loop_lag_s=self.loop_watch.worst_s(),
         )
+
+    def _note_dust(self) -> None:
+        """What is too small for any order of its market is written down and told, once in a process, and left to a human."""
+        for position in self.positions.held():
+            instrument = self.markets.instrument(position.symbol)
+            if instrument is None or position.qty >= instrument.size_unit or position.position_id in self._dust:
+                continue
+            self._dust.add(position.position_id)
+            text = f"{position.qty} is dust: the smallest order is {instrument.size_unit}"
+            self.journal.record(DecisionNoted(self.clock.now(), "dust", position.position_id, text), durable=False, protective=True)
+            self._tell.dust(position, text)
 
     def _stuck_orders(self) -> tuple[OwnOrder, ...]:
         """Orders of which nobody has known for ten process minutes whether the venue has them."""
@@ -261,6 +279,9 @@ class LiveTrading(Components):
         outcome = await run_auction(self, facts, candidates)
         self._waiting = outcome.waiting
         report.entries = sum(submission.report is not None for submission in outcome.submissions)
+        for submission in outcome.submissions:
+            if submission.report is not None:
+                self.fact_refresh.judge(submission.report.symbol, submission.report)
         self._tell.auctioned(outcome)
         if report.entries:
             await self._sync()

@@ -13,7 +13,7 @@ from trading_system.domain import log_events as ev
 from trading_system.domain.intents import Approved, EntryDecision, EntryIntent, Refused
 from trading_system.domain.modes import Mode
 from trading_system.domain.orders import ClientOrderId
-from trading_system.domain.positions import OwnOrder
+from trading_system.domain.positions import OwnOrder, Position
 from trading_system.domain.protocols import Alerter, EventRecorder
 from trading_system.domain.signals import NoSignal, Signal
 from trading_system.domain.symbols import Symbol
@@ -331,6 +331,12 @@ class Narrator:
             self._log.error(ev.ORDER_UNKNOWN, position_id=order.position_id, client_order_id=order.client_order_id, why=why)
             text = f"{order.symbol}: {why}: {order.client_order_id}. It counts as there and is never sent again; look at the venue's orders"
             self._alerts.alert("EXCEPTION", text, symbol=order.symbol, urgent=True)
+
+    def dust(self, position: Position, text: str) -> None:
+        """A position that no order can close any more."""
+        self._log.warning(ev.DUST, position_id=position.position_id, symbol=position.symbol, qty=position.qty, why=text)
+        told = f"{position.symbol}: {text}. No stop and no close is possible for it; close it at the venue by hand"
+        self._alerts.alert("EXCEPTION", told, symbol=position.symbol)
 
     def failed(self, where: str, error: BaseException | None) -> None:
         """An exception that reached a phase or a task; the caller logs its traceback. Repeats are held back per place."""

@@ -35,6 +35,7 @@ from trading_system.execution.registry import PositionRegistry
 from trading_system.live.coin_processor import DecisionBook, FeeBps
 from trading_system.live.components import CooldownBook, LiveRules
 from trading_system.live.engine_feed import EngineBook
+from trading_system.live.fact_refresh import FactRefresh
 from trading_system.live.gate_days import GateDays, GateFile
 from trading_system.live.health_monitor import VenueHealth
 from trading_system.live.journal_story import JournalStory
@@ -118,6 +119,7 @@ def assemble(
     protection = settings.safety.protection
     entry_fee = limits.fees.maker if limits.entry_style is EntryStyle.POST_ONLY else limits.fees.taker
     losses = LossBook(limits, journal)
+    discovery = MarketDiscovery(ports.market_data, clock, markets, ports.spec_cache)
     live = LiveTrading(
         clock=clock,
         log=log,
@@ -132,7 +134,7 @@ def assemble(
         books=AccountBooks(journal, ports.account, clock, p.reconcile_rules(settings)),
         naked_meter=NakedMeter(clock.monotonic(), NakedLimits(float(protection.naked_s_max), float(protection.startup_grace_s))),
         markets=markets,
-        discovery=MarketDiscovery(ports.market_data, clock, markets, ports.spec_cache),
+        discovery=discovery,
         candles=candles,
         strategy=strategy,
         volatility=volatility,
@@ -150,6 +152,7 @@ def assemble(
         rules=rules or live_rules(settings),
         cooldowns=CooldownBook(journal),
         loop_watch=LoopWatch(clock, log),
+        fact_refresh=FactRefresh(discovery, clock, ports.spawn),
         engines=EngineBook(ports.engine_store, "" if ports.engine_store is None else maker_of(settings, strategy)),
         look_account=ports.look_account,
         decisions=DecisionBook(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from data_builders import ADA, BTC, D, FakeVenue, ManualClock, a_ticker, an_instrument, at
@@ -12,6 +13,7 @@ from trading_system.data.spec_cache import load_specs, save_specs
 from trading_system.data.tiering import RegistryParameters
 from trading_system.domain.market import Tier
 from trading_system.domain.symbols import Symbol
+from trading_system.domain.units import Qty
 
 
 def a_discovery(cache: Path | None = None) -> tuple[MarketDiscovery, FakeVenue, ManualClock, MarketRegistry]:
@@ -149,3 +151,32 @@ async def test_a_cache_that_cannot_be_written_is_reported_and_costs_nothing_else
 
     assert report.cache_failure is not None
     assert registry.eligible() == (ADA, BTC)
+
+
+async def test_facts_are_read_again_between_discoveries_and_the_changes_of_what_was_asked_for_are_told() -> None:
+    discovery, venue, _, registry = a_discovery()
+    await discovery.discover()
+    venue.listed = tuple(replace(one, size_step=D("10"), size_min=Qty(D("10"))) for one in venue.listed or ())
+
+    reread = await discovery.reread_facts([ADA])
+
+    assert [(change.now.symbol, change.now.size_step) for change in reread.changes] == [(ADA, D(10))]
+    assert registry.eligible() == (ADA, BTC)
+
+
+async def test_facts_that_cannot_be_read_again_stay_as_they_are() -> None:
+    discovery, venue, _, registry = a_discovery()
+    await discovery.discover()
+    before, venue.listed = registry.instrument(ADA), None
+
+    reread = await discovery.reread_facts([ADA])
+
+    assert (reread.changes, reread.failure) == ((), "instruments: instruments")
+    assert registry.instrument(ADA) == before
+
+
+def test_the_smallest_order_is_on_the_step_and_not_below_the_minimum() -> None:
+    facts = an_instrument()
+
+    assert replace(facts, size_step=D("0.001"), size_min=Qty(D("0.0015"))).size_unit == D("0.002")
+    assert replace(facts, size_step=D("1000"), size_min=Qty(D("1"))).size_unit == D("1000")
