@@ -82,7 +82,7 @@ class Refused:
 class Raises:
     """The exchange does it, and reading the answer blows up."""
 
-    error: Exception
+    error: BaseException
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,8 @@ class Read:
     to_s: float = FOREVER
     fails: bool = False
     hides: bool = False
+    raises: BaseException | None = None
+    """Reading the answer blows up with this."""
     lag_s: float = 0
     slow_s: float = 0
     """It is answered so many seconds later, with the facts of then."""
@@ -359,6 +361,8 @@ class Wire:
             if rule.what in (what, "all") and rule.from_s <= self.now_s <= rule.to_s:
                 if rule.fails:
                     raise ReadFailed(f"{what}: no list in the answer")
+                if rule.raises is not None:
+                    raise rule.raises
                 if rule.slow_s:
                     await self.clock.sleep(rule.slow_s)
                     self._catch_up()

@@ -30,6 +30,7 @@ from trading_system.domain.protocols import Clock, Orders
 from trading_system.domain.units import Price, Qty
 from trading_system.execution.journal import Journal
 from trading_system.execution.order_ids import client_order_id
+from trading_system.safety.torn import whole
 
 PROCESS_WITHIN_S: Final = 5.0
 """Process seconds in which the venue must have acted on an entry, or never, unless somebody says otherwise."""
@@ -82,7 +83,7 @@ class OrderSender:
         """Send an order whose intent is written, once, and write the outcome down."""
         key, request = order.client_order_id, request_of(order)
         try:
-            outcome = await self._orders.submit(request)
+            outcome = await whole(self._orders.submit(request))
         except asyncio.CancelledError:
             self.note(ev.OrderUnknown(self._clock.now(), key, "the call was cancelled"))
             raise
@@ -108,7 +109,7 @@ class OrderSender:
         key = order.client_order_id
         self.note(ev.AmendIntended(self._clock.now(), key, qty, trigger, why))
         try:
-            outcome = await self._orders.amend_stop(StopAmendment(key, venue_id, order.symbol, qty, trigger))
+            outcome = await whole(self._orders.amend_stop(StopAmendment(key, venue_id, order.symbol, qty, trigger)))
         except Exception as error:  # noqa: BLE001 - the amendment may have been made
             outcome = OutcomeUnknown(f"{type(error).__name__}: {error}")
         at = self._clock.now()
@@ -129,7 +130,7 @@ class OrderSender:
         key = order.client_order_id
         self.note(ev.CancelRequested(self._clock.now(), key, why, evidence))
         try:
-            outcome = await self._orders.cancel(order.symbol, key, order.venue_order_id)
+            outcome = await whole(self._orders.cancel(order.symbol, key, order.venue_order_id))
         except Exception as error:  # noqa: BLE001 - the cancel may have been made
             self.note(ev.DecisionNoted(self._clock.now(), "cancel_failed", key, f"{type(error).__name__}: {error}"))
             return CancelOutcome.UNKNOWN

@@ -41,6 +41,7 @@ from trading_system.portfolio.candidate import Candidate
 from trading_system.portfolio.clusters import assign_clusters
 from trading_system.safety.invariants import Invariant
 from trading_system.safety.modes import Halt
+from trading_system.safety.torn import whole
 
 T = TypeVar("T")
 _KEEP_S_MAX: Final = 5.0
@@ -99,7 +100,7 @@ class LiveTrading(Components):
     async def _phase(self, report: CycleReport, name: str, run: Callable[[], Awaitable[T]]) -> T | None:
         """The one broad catch of the tick."""
         try:
-            return await run()
+            return await whole(run())
         except ReadFailed as error:
             self.log.warning(ev.PHASE_FAILED, phase=name, why=str(error))
         except Exception as error:

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from trading_system.domain.protocols import Clock, PrivateFeed
 from trading_system.execution.account_books import AccountBooks
+from trading_system.safety.torn import whole
 
 LOOKS_MAX: Final = 4
 """Looks that may be under way at once: one every poll, each answered within its reads' deadlines or given up."""
@@ -92,7 +93,7 @@ class ProtectionLoop:
 
     async def _look(self, host: LoopHost) -> None:
         try:
-            await host.look(is_essential=self._is_essential(host.clock.monotonic()))
+            await whole(host.look(is_essential=self._is_essential(host.clock.monotonic())))
             await host.protect()
         finally:
             self._looking -= 1

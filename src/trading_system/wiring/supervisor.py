@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from trading_system.domain import log_events as ev
 from trading_system.domain.protocols import Clock
+from trading_system.safety.torn import whole
 
 
 class OnDeath(enum.Enum):
@@ -58,7 +59,7 @@ class Supervisor:
 
     async def _logged(self, name: str, work: Coroutine[Any, Any, Any]) -> Any:
         try:
-            return await work
+            return await whole(work)
         except Exception as error:  # noqa: BLE001 - task boundary: nobody awaits this, so it is logged and counted here
             self.deaths[name] += 1
             self._log.error(ev.TASK_FAILED, task=name, deaths=self.deaths[name], error=repr(error), exc_info=error)
@@ -71,7 +72,7 @@ class Supervisor:
             started = self._clock.monotonic()
             error: BaseException | None = None
             try:
-                await make()
+                await whole(make())
             except Exception as caught:  # noqa: BLE001 - task boundary: a dead task must never be silent
                 error = caught
             if on_death is OnDeath.IGNORE and error is None:

@@ -16,6 +16,7 @@ from trading_system.exchange.kraken_futures.config import KrakenConfig
 from trading_system.exchange.kraken_futures.observer import CallReport, VenueObserver
 from trading_system.exchange.kraken_futures.server_clock import ServerClock
 from trading_system.exchange.kraken_futures.wire_public import parse_server_time
+from trading_system.safety.torn import is_ending
 
 _RETRY_AFTER_MAX_S = 120.0
 
@@ -61,6 +62,11 @@ class PublicRest:
                 problem = None
             except TimeoutError:
                 problem = "no answer in time"
+                raise ReadFailed(f"{name}: {problem}") from None
+            except asyncio.CancelledError:
+                if is_ending():
+                    raise
+                problem = "cancelled from within"
                 raise ReadFailed(f"{name}: {problem}") from None
             except aiohttp.ClientError as error:
                 problem = type(error).__name__

@@ -18,6 +18,7 @@ from trading_system.exchange.kraken_futures.errors import VenueHttpError, error_
 from trading_system.exchange.kraken_futures.observer import CallReport, VenueObserver
 from trading_system.exchange.kraken_futures.rate_budget import BudgetExhausted, CallClass, Endpoint, Pool, RateBudget
 from trading_system.exchange.kraken_futures.wire_values import Row, shortened
+from trading_system.safety.torn import whole
 
 _READS: Final = {
     "accounts": "privateGetAccounts",
@@ -87,7 +88,7 @@ class SignedRest:
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._config.read_timeout_s):
-                raw = await call(dict(parameters))
+                raw = await whole(call(dict(parameters)))
         # the transport raises classes of three libraries and plain TypeErrors; all of them mean "not read"
         except Exception as error:  # noqa: BLE001
             self._note_limit(endpoint.pool, call_class, error.said if isinstance(error, VenueHttpError) else None, error)
@@ -116,7 +117,7 @@ class SignedRest:
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._config.order_timeout_s):
-                raw: object = await call(dict(parameters))
+                raw: object = await whole(call(dict(parameters)))
         except Exception as error:
             self._note_limit(endpoint.pool, CallClass.PROTECTIVE, error.said if isinstance(error, VenueHttpError) else None, error)
             self._report(endpoint, started, _named(error))
