@@ -46,6 +46,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "restart_cpu_s_p95": percentile(cpu, 0.95),
         "fills_caught_up_s_max": max((row["fills_s"] for row in rows if row["fills_s"] is not None), default=None),
         "naked_s_max": max((row["naked_life_s"] for row in rows), default=0.0),
+        "naked_where": max(rows, key=lambda row: row["naked_life_s"], default={}).get("naked_worst", ""),
         "naked_after_start_s_max": max((row["naked_start_s"] for row in rows), default=0.0),
         "naked_with_downtime_s_max": max((row["naked_wall_s"] for row in rows), default=0.0),
         "load_mean": round(statistics.fmean(row["load"] for row in rows), 2) if rows else None,

@@ -79,6 +79,8 @@ class KillReport:
     naked_start_s: float = 0.0
     naked_wall_s: float = 0.0
     """Worst of the round so far."""
+    naked_worst: str = ""
+    """Where the worst of a living daemon was."""
     load: float = 0.0
     violations: list[str] = field(default_factory=list)
 
@@ -219,6 +221,7 @@ class Round:
         now_s = self._clock.monotonic()
         seconds = naked_seconds((*self.truth.episodes, *self.truth.naked_now()), self._lives, now_s)
         report.naked_life_s = max(seconds.in_life, default=0.0)
+        report.naked_worst = seconds.worst_in_life
         report.naked_start_s = max(seconds.from_start, default=0.0)
         report.naked_wall_s = max(seconds.wall, default=0.0)
         report.entries, report.fills = self.truth.entries_accepted, self.truth.fills_count

@@ -56,6 +56,8 @@ class NakedSeconds:
     in_life: list[float] = field(default_factory=list)
     from_start: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
+    worst_in_life: str = ""
+    """Where the longest of `in_life` was: market, and how long after the spawn it began."""
 
 
 class Truth:
@@ -199,8 +201,14 @@ def naked_seconds(episodes: Iterable[Episode], lives: Sequence[Life], now_s: flo
         for life in lives:
             life_end_s = now_s if life.end_s is None else life.end_s
             overlap = min(end_s, life_end_s) - max(episode.start_s, life.spawn_s)
-            if overlap > 0:
-                (result.in_life if life.is_protecting(episode.start_s) else result.from_start).append(overlap)
+            if overlap <= 0:
+                continue
+            if not life.is_protecting(episode.start_s):
+                result.from_start.append(overlap)
+                continue
+            if overlap > max(result.in_life, default=0.0):
+                result.worst_in_life = f"{episode.symbol} for {overlap:.2f} s, {episode.start_s - life.spawn_s:.2f} s after a spawn"
+            result.in_life.append(overlap)
     return result
 
 

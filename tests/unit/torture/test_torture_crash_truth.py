@@ -208,6 +208,7 @@ def test_naked_seconds_belong_to_the_life_in_which_they_passed() -> None:
     seconds = naked_seconds((opened_and_killed, quick), lives, now_s=50.0)
 
     assert (seconds.in_life, seconds.from_start, seconds.wall) == ([1.0, 0.5], [3.0], [24.0, 0.5])
+    assert seconds.worst_in_life == "PF_XBTUSD for 1.00 s, 9.00 s after a spawn"
 
 
 def test_an_entry_of_a_dead_process_that_arrives_during_the_next_start_belongs_to_that_start() -> None:
