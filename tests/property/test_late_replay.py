@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading_system.domain.market import Bar
@@ -105,6 +105,7 @@ def both(slots: list[list[tuple[int, int, int, int, int] | None]]) -> tuple[SimE
     return SimExchange(Replay(series, START)), SimExchange(LateReplay(series, START))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.tuples(SLOTS, SLOTS, SLOTS).filter(lambda all_: any(s for s in all_ if any(s))), st.lists(ACTION, max_size=25))
 def test_whoever_looks_sees_what_a_replay_of_every_point_shows(
     slots: tuple[list[tuple[int, int, int, int, int] | None], ...], actions: list[tuple[Any, ...]]
@@ -118,6 +119,7 @@ def test_whoever_looks_sees_what_a_replay_of_every_point_shows(
         assert volumes(late, symbol) == pytest.approx(volumes(every, symbol), rel=1e-9, abs=0.02)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.tuples(SLOTS, SLOTS, SLOTS).filter(lambda all_: any(s for s in all_ if any(s))), st.lists(ACTION, max_size=12), st.lists(ACTION))
 def test_a_snapshot_goes_on_as_if_nothing_had_been(
     slots: tuple[list[tuple[int, int, int, int, int] | None], ...], before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]
