@@ -9,7 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from trading_system.domain.symbols import Symbol
-from trading_system.domain.units import BPS, Price, Qty, ceil_to_step
+from trading_system.domain.units import BPS, Price, Qty, smallest_order
 
 
 class Timeframe(Enum):
@@ -94,7 +94,7 @@ class Instrument:
     @property
     def size_unit(self) -> Decimal:
         """The smallest size an order may have, on the step."""
-        return max(self.size_step, ceil_to_step(self.size_min, self.size_step))
+        return smallest_order(self.size_min, self.size_step)
 
     def margin_level(self, notional: Decimal) -> MarginLevel:
         """The level that applies to a position of `notional` USD."""

@@ -41,6 +41,11 @@ def ceil_to_step(value: Decimal, step: Decimal) -> Decimal:
     return (value / step).to_integral_value(ROUND_CEILING) * step
 
 
+def smallest_order(size_min: Decimal, step: Decimal) -> Decimal:
+    """The smallest size an order may have: at least the minimum, at least a step, on the step (> 0)."""
+    return max(step, ceil_to_step(size_min, step))
+
+
 def is_multiple(value: Decimal, step: Decimal) -> bool:
     """True when `value` is an exact multiple of `step` (> 0)."""
     return value % step == 0

@@ -11,7 +11,7 @@ from typing import Final
 
 from trading_system.domain.errors import ConfigError
 from trading_system.domain.orders import ClientOrderId, Direction, OrderPurpose
-from trading_system.domain.units import ZERO, Price, Qty, ceil_to_step, round_price_down, round_price_up
+from trading_system.domain.units import ZERO, Price, Qty, round_price_down, round_price_up, smallest_order
 
 TRAIL_LADDER: Final = (
     (Decimal(0), Decimal("2.0")),
@@ -119,7 +119,7 @@ class MarketView:
     @property
     def unit(self) -> Decimal:
         """The smallest size an order may have, on the step."""
-        return max(self.size_step, ceil_to_step(self.size_min, self.size_step))
+        return smallest_order(self.size_min, self.size_step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from trading_system.domain.market import Timeframe
 from trading_system.sim.bars import QUARTER_MS, BarColumns
@@ -30,10 +29,9 @@ class LateReplay(Replay):
 
     def _late_series(self, number: int) -> LateSeries:
         market = self._markets[number]
-        digits = max(0, -int(market.spec.tick.normalize().as_tuple().exponent))
         hours = BarColumns(1 << 30)
         hours.extend(self.history(number, Timeframe.H1))
-        return LateSeries(number, _on_grid(market.quarters, self.start_ms, digits), hours, self.start_ms, self.end_ms)
+        return LateSeries(number, _on_grid(market.quarters, self.start_ms, market.spec.digits), hours, self.start_ms, self.end_ms)
 
     def watch(self, watched: Callable[[], Sequence[int]]) -> None:
         """watched: numbers of the markets whose every point counts, ascending; asked before each moment of the path."""
@@ -57,10 +55,6 @@ class LateReplay(Replay):
             if self._phase == len(OFFSETS_MS):
                 self._phase = 0
                 self._slot += QUARTER_MS
-
-    def snapshot_state(self) -> dict[str, Any]:
-        """How far each market was told is kept with its bars."""
-        return {**super().snapshot_state(), "done": 0}
 
 
 def _on_grid(bars: BarColumns, start_ms: int, digits: int) -> BarColumns:

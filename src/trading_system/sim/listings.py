@@ -58,7 +58,7 @@ def quote_row(market: MarketState, now_ms: int, next_funding_ms: int) -> QuoteRo
     ask = next(_side(market, Side.SELL), None)
     day = market.bars.day(now_ms)
     prediction = predict_rate(market, next_funding_ms)
-    volume = _sized(market, day.volume)
+    volume = _sized(market.spec, day.volume)
     return QuoteRow(
         symbol=market.spec.symbol,
         at_ms=market.at_ms,
@@ -68,7 +68,7 @@ def quote_row(market: MarketState, now_ms: int, next_funding_ms: int) -> QuoteRo
         ask_size=ask[1] if ask else None,
         last=market.last_price(),
         last_ms=market.at_ms,
-        last_size=_sized(market, abs(market.volume)),
+        last_size=_sized(market.spec, abs(market.volume)),
         mark=market.mark_price(),
         index=market.index_price(),
         volume_24h=volume,
@@ -76,7 +76,7 @@ def quote_row(market: MarketState, now_ms: int, next_funding_ms: int) -> QuoteRo
         open_24h=market.exact(day.open),
         high_24h=market.exact(day.high),
         low_24h=market.exact(day.low),
-        open_interest=_sized(market, day.volume / 2),
+        open_interest=_sized(market.spec, day.volume / 2),
         funding_rate=market.funding_absolute,
         funding_rate_prediction=prediction.absolute,
         relative_funding_rate=market.funding_relative,
@@ -125,7 +125,7 @@ def row_of(facts: TopFacts) -> TopRow:
         mark,
         mark if facts.index_price == facts.mark else exact(facts.index_price, tick, tick_f),
         Decimal(round(facts.volume_quote * 100)) / 100,
-        _steps(spec, facts.volume / 2),
+        _sized(spec, facts.volume / 2),
         facts.funding_relative,
         facts.mode,
     )
@@ -184,7 +184,7 @@ def trade_rows(market: MarketState, before_ms: int | None, limit: int) -> tuple[
             uid=f"{market.number:08x}-0000-4000-8000-{seq:012x}",
             at_ms=at_ms,
             price=round(price / market.tick_f) * market.spec.tick,
-            size=_sized(market, abs(volume)),
+            size=_sized(market.spec, abs(volume)),
             side=Side.BUY if volume > 0 else Side.SELL,
             trade_type=market.trade_type(seq),
         )
@@ -197,11 +197,7 @@ def status_of(order: OrderRow) -> StatusRow:
     return StatusRow(order, OrderState.TRIGGER_PLACED if order.is_trigger else OrderState.ENTERED_BOOK)
 
 
-def _sized(market: MarketState, volume: float) -> Decimal:
+def _sized(spec: MarketSpec, volume: float) -> Decimal:
     """Base units as whole steps, at least one when there was any volume."""
-    return _steps(market.spec, volume)
-
-
-def _steps(spec: MarketSpec, volume: float) -> Decimal:
     steps = round(volume / float(spec.size_step))
     return max(steps, 1 if volume > 0 else 0) * spec.size_step

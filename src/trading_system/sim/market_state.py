@@ -40,7 +40,7 @@ class MarketState:
         "_average_ms", "_index_above", "_index_below", "_last_above", "_last_below", "_limit_buy", "_limit_sell", "_mark_above",
         "_mark_below", "_touch", "_trade_types", "at_ms", "bars", "cross_f", "digits", "funding_absolute", "funding_relative",
         "half_spread", "index", "index_bars", "last", "margin_levels", "mark", "mark_bars", "mid", "mode", "number", "orders", "point_no",
-        "position_f", "premium", "premium_ms", "premium_sum", "price_quantum", "ruin_above", "ruin_below", "spec", "taken", "tick_f",
+        "position_f", "premium", "premium_ms", "premium_sum", "ruin_above", "ruin_below", "spec", "taken", "tick_f",
         "touched", "trade_seq", "trades", "version", "volume",
     )  # fmt: skip
 
@@ -58,8 +58,7 @@ class MarketState:
         self.number = number
         self.spec = spec
         self.tick_f = float(spec.tick)
-        self.digits = max(0, -int(spec.tick.normalize().as_tuple().exponent))
-        self.price_quantum = spec.tick / 10
+        self.digits = spec.digits
         self.half_spread = spec.half_spread_bps * 1e-4
         self.margin_levels = margin_levels(spec.margin_class)
         self.mode = MarketMode.ONLINE
@@ -167,8 +166,8 @@ class MarketState:
         return int(price / self.spec.tick)
 
     def exact(self, price: float) -> Decimal:
-        """See the function of that name."""
-        return round(price / self.tick_f * 10) * self.price_quantum
+        """On this market's grid."""
+        return exact(price, self.spec.tick, self.tick_f)
 
     def mark_price(self) -> Decimal:
         return self.exact(self.mark)

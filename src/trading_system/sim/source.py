@@ -37,6 +37,11 @@ class MarketSpec:
     funding_base_hourly: Decimal = Decimal(0)
     """Relative rate that is added to what the premium gives."""
 
+    @property
+    def digits(self) -> int:
+        """Decimals of a price on the tick."""
+        return max(0, -int(self.tick.normalize().as_tuple().exponent))
+
 
 class PricePoint(NamedTuple):
     """One observation of one market. Floats: they become Decimal only where an order or a position meets them."""
