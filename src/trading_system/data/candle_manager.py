@@ -209,10 +209,7 @@ class CandleManager:
         if self.parameters.concurrency == 1:
             # one after another needs no tasks: in a backtest, where nothing waits, they would be most of the work
             for candles in due:
-                if candles.is_loaded:
-                    await self._refresh_symbol(candles, now_ms, report)
-                else:
-                    await self._load_symbol(candles, now_ms, report, step)
+                await self._read_symbol(candles, now_ms, report, step)
         else:
             async with asyncio.TaskGroup() as group:
                 for candles in due:
@@ -252,18 +249,10 @@ class CandleManager:
 
     async def _refresh_symbol(self, candles: SymbolCandles, now_ms: int, report: ReportBuilder) -> None:
         """15m first; what it could not make of the longer frames is fetched."""
-        is_probe = not self.health.is_healthy(candles.symbol)  # then 15m are asked for even when nothing is due
         is_asked, is_read = False, True
-        closed_by_ms = now_ms - self.parameters.close_grace_ms
-        for lane in candles.lanes:
-            series = lane.series
-            wanted = candles.plan(lane, now_ms) if series.complete_until_ms <= closed_by_ms else None
-            if wanted is None and is_probe and lane is candles.lanes[0]:
-                newest = series.newest_open_ms
-                wanted = None if newest is None else FetchRange(newest, newest)
-            if wanted is not None:
-                is_asked = True
-                is_read = await self._fetch_into(candles, lane, wanted, now_ms, report) and is_read
+        for lane, wanted in candles.wanted(now_ms, is_probe=not self.health.is_healthy(candles.symbol)):
+            is_asked = True
+            is_read = await self._fetch_into(candles, lane, wanted, now_ms, report) and is_read
         candles.note_checked()
         if is_asked:
             self._book_health(candles.symbol, is_read, now_ms, report)
@@ -315,8 +304,6 @@ class CandleManager:
                 self._slots.release()
 
     def _book_health(self, symbol: Symbol, is_read: bool, now_ms: int, report: ReportBuilder) -> None:
-        if is_read and not self.health.knows(symbol):
-            return  # never failed: nothing to remember
         before = self.health.state(symbol)
         if is_read:
             self.health.succeeded(symbol, now_ms)

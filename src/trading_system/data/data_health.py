@@ -94,11 +94,7 @@ class HealthBook:
         return health.state if health else HealthState.HEALTHY
 
     def is_healthy(self, symbol: Symbol) -> bool:
-        return symbol not in self._health or self._health[symbol].state is HealthState.HEALTHY
-
-    def knows(self, symbol: Symbol) -> bool:
-        """True once a call failed."""
-        return symbol in self._health
+        return self.state(symbol) is HealthState.HEALTHY
 
     def of(self, symbol: Symbol) -> SymbolHealth:
         return self._health.get(symbol, SymbolHealth())

@@ -6,7 +6,7 @@ lie in the child series. A missing child means no bar, never a bar of what is th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from trading_system.data.bar_series import BarSeries, Gap, Merge, is_sound
@@ -52,11 +52,22 @@ class SymbolCandles:
         """True while no series can have anything to ask for: every expected bar is there, and no boundary has passed since."""
         return now_ms < self._quiet_until_ms
 
-    def plan(self, lane: Lane, now_ms: int) -> FetchRange | None:
-        """What to ask for now in one series."""
+    def wanted(self, now_ms: int, *, is_probe: bool) -> Iterator[tuple[Lane, FetchRange]]:
+        """What to ask for now, series by series, 15m first. Each is looked at when the one before it was merged: that may have made it.
+
+        is_probe: the feed was ill, so 15m are asked for even when nothing is due.
+        """
+        closed_by_ms = now_ms - self._parameters.close_grace_ms
+        for lane in self.lanes:
+            found = None if lane.series.is_complete(closed_by_ms) else self._plan(lane, now_ms)
+            if found is None and is_probe and lane is self.lanes[0] and (newest := lane.series.newest_open_ms) is not None:
+                found = FetchRange(newest, newest)
+            if found is not None:
+                yield lane, found
+
+    def _plan(self, lane: Lane, now_ms: int) -> FetchRange | None:
+        """What to ask for now in one series that lacks its newest bar."""
         series, parameters = lane.series, self._parameters
-        if now_ms - parameters.close_grace_ms < series.complete_until_ms:
-            return None
         resume = series.resume_open_ms(parameters.hole_depth)
         return plan_fetch(lane.timeframe, series.newest_open_ms, lane.ask, now_ms, parameters, resume_open_ms=resume)
 

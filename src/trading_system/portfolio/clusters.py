@@ -63,19 +63,14 @@ def log_returns(closes: Closes, newest: int) -> dict[int, float]:
 
 def correlation(first: Mapping[int, float], second: Mapping[int, float]) -> tuple[float, int]:
     """Pearson correlation over the shared times, and their number; 0.0 where one side never moves."""
-    shared = list(first) if first.keys() == second.keys() else sorted(first.keys() & second.keys())
-    n = len(shared)
-    if n < 2:
-        return 0.0, n
-    xs, ys = [first[t] for t in shared], [second[t] for t in shared]
-    mean_x, mean_y = math.fsum(xs) / n, math.fsum(ys) / n
-    dx, dy = [x - mean_x for x in xs], [y - mean_y for y in ys]
-    cov, var_x, var_y = math.fsum(map(mul, dx, dy)), math.fsum(map(mul, dx, dx)), math.fsum(map(mul, dy, dy))
-    return (cov / math.sqrt(var_x * var_y), n) if var_x > 0 and var_y > 0 else (0.0, n)
+    shared = sorted(first.keys() & second.keys())
+    if len(shared) < 2:
+        return 0.0, len(shared)
+    return _correlation(*(_Series({time: returns[time] for time in shared}) for returns in (first, second)))
 
 
 class _Series:
-    """Returns of one market, and what every comparison with another of the same times needs of them."""
+    """Returns of one market (at least one), and what every comparison with another of the same times needs of them."""
 
     __slots__ = ("deviations", "returns", "squares", "times")
 
@@ -86,15 +81,15 @@ class _Series:
         self.deviations = [value - mean for value in returns.values()]
         self.squares = math.fsum(map(mul, self.deviations, self.deviations))
 
-    def correlation(self, other: _Series) -> tuple[float, int]:
-        """As the function of that name says."""
-        if self.times != other.times:
-            return correlation(self.returns, other.returns)
-        if not (self.squares > 0 and other.squares > 0):
-            return 0.0, len(self.times)
-        return math.fsum(map(mul, self.deviations, other.deviations)) / math.sqrt(self.squares * other.squares), len(self.times)
+
+def _correlation(first: _Series, second: _Series) -> tuple[float, int]:
+    """`correlation` of two whose times are the same."""
+    if not (first.squares > 0 and second.squares > 0):
+        return 0.0, len(first.times)
+    return math.fsum(map(mul, first.deviations, second.deviations)) / math.sqrt(first.squares * second.squares), len(first.times)
 
 
 def _moves_with(first: _Series, second: _Series, limits: ClusterLimits) -> bool:
-    rho, common = first.correlation(second)
+    is_aligned = first.times == second.times
+    rho, common = _correlation(first, second) if is_aligned else correlation(first.returns, second.returns)
     return common >= limits.common_min and rho >= limits.correlation_min

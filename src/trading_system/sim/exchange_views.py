@@ -98,14 +98,12 @@ class ExchangeViews:
 
     def _present(self) -> Sequence[MarketState]:
         """All markets as they are now: whoever looks at one from outside comes through here."""
-        if self._seen_ms < self.now_ms:
-            self._catch_up(self.now_ms)
+        self._catch_up(self.now_ms)
         return self._states
 
     def _market(self, symbol: str) -> MarketState:
         """One market as it is now; KeyError."""
-        if self._seen_ms < self.now_ms:
-            self._catch_up(self.now_ms)
+        self._catch_up(self.now_ms)
         return self._markets[symbol]
 
     def keep_finished_by(self, process_ms: Callable[[], int], memory_ms: int) -> None:
@@ -116,7 +114,7 @@ class ExchangeViews:
 
     def symbols(self) -> tuple[str, ...]:
         """Markets that have a price."""
-        return tuple(market.spec.symbol for market in self._present() if market.is_listed)
+        return tuple(market.spec.symbol for market in self.listed())
 
     def spec(self, symbol: str) -> MarketSpec:
         return self._market(symbol).spec
@@ -125,13 +123,13 @@ class ExchangeViews:
         return self._market(symbol).mode
 
     def instruments(self) -> tuple[Instrument, ...]:
-        return tuple(instrument(market) for market in self._present() if market.is_listed)
+        return tuple(instrument(market) for market in self.listed())
 
     def quote(self, symbol: str) -> QuoteRow:
         return quote_row(self._market(symbol), self.now_ms, self._next_hour)
 
     def quotes(self) -> tuple[QuoteRow, ...]:
-        return tuple(quote_row(market, self.now_ms, self._next_hour) for market in self._present() if market.is_listed)
+        return tuple(quote_row(market, self.now_ms, self._next_hour) for market in self.listed())
 
     def top(self, symbol: str) -> TopRow:
         """The short form of `quote`."""
@@ -139,7 +137,7 @@ class ExchangeViews:
 
     def listed(self) -> list[MarketState]:
         """The markets that have a price, as they are now: for reading only."""
-        return [market for market in self._present() if market.mid > 0]
+        return [market for market in self._present() if market.is_listed]
 
     def quote_version(self, symbol: str) -> int:
         """Grows with every point and every change of our orders on the market."""
@@ -168,9 +166,7 @@ class ExchangeViews:
 
     def _series(self, symbol: str, tick_type: str) -> PriceBars:
         market = self._market(symbol)
-        if tick_type == "trade":
-            return market.bars
-        series = {"mark": market.mark_bars, "spot": market.index_bars}[tick_type]
+        series = {"trade": market.bars, "mark": market.mark_bars, "spot": market.index_bars}[tick_type]
         if series is None:
             raise KeyError(f"{tick_type}: this exchange keeps bars of trades only")
         return series

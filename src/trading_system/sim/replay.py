@@ -67,8 +67,6 @@ class Replay:
         self._low_first = [False] * len(self._markets)
         self._phase = self._done = 0
         self._slot = start_ms
-        self._places = [0] * len(self._markets)
-        """Of each market the bar that is expected next: a search in a year of bars misses the cache."""
         self._rows = self._rows_at(start_ms)
 
     def markets(self) -> Sequence[MarketSpec]:
@@ -98,10 +96,10 @@ class Replay:
             at_ms = self._slot + OFFSETS_MS[phase]
             if at_ms > until_ms:
                 return
-            low_first, is_inside = self._low_first, phase > 0
-            for number, o, high, low, close, volume in self._rows[self._done :] if self._done else self._rows:
+            low_first = self._low_first
+            for number, o, high, low, close, volume in self._rows[self._done :]:
                 self._done += 1
-                if not is_inside:
+                if phase == 0:
                     price = o
                 elif phase == 3:
                     price = close
@@ -111,7 +109,7 @@ class Replay:
                         low_first[number] = direction > 0 if direction else close > o
                     price = low if low_first[number] == (phase == 1) else high
                 # what PricePoint(...) does, without its frame: two million of these are a month of sixty markets
-                yield _new_point((at_ms, number, price, price, volume if close >= o else -volume, is_inside))
+                yield _new_point((at_ms, number, price, price, volume if close >= o else -volume, phase > 0))
             self._done = 0
             self._phase += 1
             if self._phase == len(OFFSETS_MS):
@@ -120,16 +118,13 @@ class Replay:
                 self._rows = self._rows_at(self._slot)
 
     def _rows_at(self, slot: int) -> list[_Row]:
-        rows, places = [], self._places
+        rows = []
         for number, market in enumerate(self._markets):
             quarters = market.quarters
-            opens, at = quarters.open_ms, places[number]
-            if at >= len(opens) or opens[at] != slot:
-                at = bisect_left(opens, slot)
-                if at >= len(opens) or opens[at] != slot:
-                    continue
-            places[number] = at + 1  # usually the next bar's
-            rows.append((number, quarters.open[at], quarters.high[at], quarters.low[at], quarters.close[at], quarters.volume[at] / 4))
+            at = bisect_left(quarters.open_ms, slot)
+            if at < len(quarters) and quarters.open_ms[at] == slot:
+                volume = quarters.volume[at] / 4
+                rows.append((number, quarters.open[at], quarters.high[at], quarters.low[at], quarters.close[at], volume))
         return rows
 
     def snapshot_state(self) -> dict[str, Any]:

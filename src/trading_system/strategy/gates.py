@@ -174,9 +174,7 @@ def check_regime(case: Case) -> GateResult:
     """Zone state as of the opening of the touching bar; the break as of now."""
     broken, p = case.broken, case.parameters
     as_of_ms = case.state.quarters.last_open_ms
-    unmitigated = [
-        zone for zone in broken.zones if zone.known_ms <= as_of_ms and (zone.mitigated_ms is None or zone.mitigated_ms > as_of_ms)
-    ]
+    unmitigated = [zone for zone in broken.zones if zone.is_unmitigated(as_of_ms)]
     case.adx_4h = case.state.four_hours.adx.value
     case.regime = classify_regime(
         has_unmitigated_zone=bool(unmitigated),
