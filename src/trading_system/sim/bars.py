@@ -48,12 +48,15 @@ class DayStats(NamedTuple):
     quote_volume: float
 
 
-def first_from(opens: array[int], at_ms: int) -> int:
-    """Index of the first bar that opens at or after `at_ms`. Most questions are about the newest two, and a search misses the cache."""
-    count = len(opens)
-    if count < 2 or opens[-2] >= at_ms:
-        return bisect_left(opens, at_ms)
-    return count - 1 if opens[-1] >= at_ms else count
+def first_from(opens: array[int], at_ms: int, count: int) -> int:
+    """Index of the first of the oldest `count` bars that opens at or after `at_ms`; `count` when none does.
+
+    Most questions are about the newest two: those are looked at before a search.
+    """
+    for near in (count, count - 1, count - 2):
+        if near < 1 or opens[near - 1] < at_ms:
+            return max(near, 0)
+    return bisect_left(opens, at_ms, 0, count)
 
 
 class BarColumns:
@@ -106,7 +109,7 @@ class BarColumns:
     def between(self, from_ms: int, to_ms: int) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms]."""
         opens = self.open_ms
-        low, high = first_from(opens, from_ms), first_from(opens, to_ms + 1)
+        low, high = first_from(opens, from_ms, len(opens)), first_from(opens, to_ms + 1, len(opens))
         if high - low > 3:
             return list(map(Bar, opens[low:high], *(column[low:high] for column in self._floats())))
         # a few bars at the end: the usual question, without a slice of every column

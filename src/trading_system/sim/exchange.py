@@ -95,8 +95,11 @@ class SimExchange(ExchangeViews):
         self.now_ms = ms
         return applied
 
-    def _staked(self) -> list[int]:
-        """Markets with an order or a position of ours."""
+    def _staked(self, at_ms: int) -> list[int]:
+        """Markets whose point of that moment counts: those with an order or a position of ours; near ruin, all (see `_enforce_margin`)."""
+        if self._is_near_ruin:
+            self._catch_up(at_ms - 1)
+            return [market.number for market in self._states]
         return [market.number for market in self._states if market.orders or market.position_f]
 
     @property
@@ -167,14 +170,12 @@ class SimExchange(ExchangeViews):
         return result
 
     def edit(self, request: EditRequest) -> EditResult:
-        self._present()
         result = self._desk.edit(self.now_ms, request)
         self._enforce_margin()
         self._commit("edit", to_json(request), accepted=result.status == "edited")
         return result
 
     def cancel(self, request: CancelRequest) -> CancelResult:
-        self._present()
         result = self._desk.cancel(self.now_ms, request)
         self._ledger.refresh_guard()
         self._commit("cancel", to_json(request), accepted=result.status == "cancelled")
@@ -256,8 +257,9 @@ class SimExchange(ExchangeViews):
         """
         if mode is MarketMode.DELISTED:
             self._calendar.delist(self.now_ms, symbol)
-        self._market(symbol).mode = mode
-        self._market(symbol).version += 1
+        market = self._market(symbol)
+        market.mode = mode
+        market.version += 1
         self._commit("set_mode", {"symbol": symbol, "mode": mode.value}, accepted=True)
 
     def announce_maintenance(self, start_ms: int, downtime_minutes: int, post_only_minutes: int = 5) -> Notice:

@@ -24,7 +24,7 @@ class LateReplay(Replay):
     def __init__(self, series: Sequence[CandleSeries], start_ms: int, end_ms: int | None = None) -> None:
         """As `Replay`."""
         super().__init__(series, start_ms, end_ms)
-        self._watched: Callable[[], Sequence[int]] = tuple
+        self._watched: Callable[[int], Sequence[int]] = lambda at_ms: ()
         self._late = [self._late_series(number) for number in range(len(self._markets))]
 
     def _late_series(self, number: int) -> LateSeries:
@@ -33,8 +33,8 @@ class LateReplay(Replay):
         hours.extend(self.history(number, Timeframe.H1))
         return LateSeries(number, _on_grid(market.quarters, self.start_ms, market.spec.digits), hours, self.start_ms, self.end_ms)
 
-    def watch(self, watched: Callable[[], Sequence[int]]) -> None:
-        """watched: numbers of the markets whose every point counts, ascending; asked before each moment of the path."""
+    def watch(self, watched: Callable[[int], Sequence[int]]) -> None:
+        """watched(at_ms): numbers of the markets whose points count, ascending; asked before each moment of the path."""
         self._watched = watched
 
     def series(self, market: int) -> LateSeries:
@@ -45,9 +45,10 @@ class LateReplay(Replay):
         late = self._late
         while self._slot < self.end_ms:
             phase = self._phase
-            if self._slot + OFFSETS_MS[phase] > until_ms:
+            at_ms = self._slot + OFFSETS_MS[phase]
+            if at_ms > until_ms:
                 return
-            for number in self._watched():
+            for number in self._watched(at_ms):
                 point = late[number].step(self._slot, phase, self._direction_of)
                 if point is not None:
                     yield point

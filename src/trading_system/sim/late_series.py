@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from trading_system.domain.market import Bar
 from trading_system.domain.tuples import maker_of
-from trading_system.sim.bars import DAY_MS, HOUR_MS, MONDAY_MS, QUARTER_MS, RESOLUTION_MS, BarColumns, DayStats, aggregate
+from trading_system.sim.bars import DAY_MS, HOUR_MS, MONDAY_MS, QUARTER_MS, RESOLUTION_MS, BarColumns, DayStats, aggregate, first_from
 from trading_system.sim.replay import OFFSETS_MS
 from trading_system.sim.source import PricePoint
 
@@ -40,8 +40,8 @@ class LateSeries:
         self._end = bisect_left(quarters.open_ms, end_ms)
         self.told = 0
         self.low_first = False
-        # a bar lies in one line of the cache: open_ms, open, high, low, close, volume, and the sums of volume and of volume x close
-        # of all before it. As eight columns every look was eight misses, half of the work of a look
+        # row by row, not in columns: a look at a market reads one bar, and all of it. open_ms, open, high, low, close, volume, and the
+        # sums of volume and of volume x close of all bars before it
         self._rows = array("d", bytes(8 * _WIDTH * (len(quarters) + 1)))
         opens = array("d", quarters.open_ms)
         for place, column in enumerate((opens, quarters.open, quarters.high, quarters.low, quarters.close, quarters.volume)):
@@ -108,14 +108,6 @@ class LateSeries:
         seen = {1: (whole.open,), 2: (whole.open, whole.low if self.low_first else whole.high)}.get(told, (whole.high, whole.low))
         return whole._replace(high=max(seen), low=min(seen), close=self._point().mid, volume=whole.volume * told / _POINTS)
 
-    def _first_from(self, from_ms: int) -> int:
-        """Index of the first closed bar that opens at or after `from_ms`, looked for nearby: a search in a year of bars is slow."""
-        opens, at = self._opens, self.at
-        for near in (at, at - 1, at - 2):
-            if near < 1 or opens[near - 1] < from_ms:
-                return max(near, 0)
-        return bisect_left(opens, from_ms, 0, at)
-
     def between(self, resolution: str, from_ms: int, to_ms: int, week_opens_ms: int = MONDAY_MS) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms], the running one included; KeyError for an unknown or too short resolution."""
         length = RESOLUTION_MS[resolution]
@@ -129,9 +121,8 @@ class LateSeries:
         return bars if since == from_ms else [bar for bar in bars if from_ms <= bar.open_ms]
 
     def _closed_and_running(self, from_ms: int, to_ms: int) -> list[Bar]:
-        opens, at, low = self._opens, self.at, self._first_from(from_ms)
-        high = at if at == 0 or opens[at - 1] <= to_ms else bisect_left(opens, to_ms + 1, low, at)
-        found = [self._bar(index) for index in range(low, high)]
+        opens, at = self._opens, self.at
+        found = [self._bar(index) for index in range(first_from(opens, from_ms, at), first_from(opens, to_ms + 1, at))]
         if self.told and from_ms <= opens[at] <= to_ms:
             found.append(self._running())
         return found

@@ -140,8 +140,8 @@ class LateBars(PriceBars, Protocol):
 class LateSource(PriceSource, Protocol):
     """A source that tells the points of a market nobody has a stake in only when somebody looks there."""
 
-    def watch(self, watched: Callable[[], Sequence[int]]) -> None:
-        """watched: numbers of the markets whose every point `points` tells, ascending; asked before each moment of the path."""
+    def watch(self, watched: Callable[[int], Sequence[int]]) -> None:
+        """watched(at_ms): numbers of the markets whose points `points` tells, ascending; asked before each moment of the path."""
         ...
 
     def series(self, market: int) -> LateBars:
