@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from trading_system.domain.actions import Action, BeginClose, CancelOrder, MoveStop, PlaceStop
 from trading_system.domain.orders import ClientOrderId, Direction, OrderPurpose
@@ -43,6 +44,18 @@ def emergency_stop(
     return Price(rounded - tick * direction.sign) if is_through(direction, mark, rounded) else rounded
 
 
+class Cover(NamedTuple):
+    """The live stops of one position.
+
+    own: live stops of ours, oldest first. doomed: those whose cancel was asked for already and whose end nobody has seen.
+    covered: by all live stops, foreign ones too.
+    """
+
+    own: list[OwnOrder]
+    doomed: list[OwnOrder]
+    covered: Decimal
+
+
 def plan_stop(
     position: Position,
     orders: Mapping[ClientOrderId, OwnOrder],
@@ -72,7 +85,7 @@ def plan_stop(
     # less than a step cannot be protected by any order: it is dust, not a naked position
     missing = floor_to_step(max(ZERO, qty - covered), view.size_step)
     if missing <= 0:
-        return _plan_covered(position, own, doomed, covered, view, watch, params, now_s)
+        return _plan_covered(position, Cover(own, doomed, covered), view, watch, params, now_s)
     if watch.naked_since_s is None:
         watch = replace(watch, naked_since_s=now_s)
     give_up = _give_up(position, view, watch, params, now_s)
@@ -153,19 +166,12 @@ def _covered(watch: Watch) -> Watch:
 
 
 def _plan_covered(
-    position: Position,
-    own: list[OwnOrder],
-    doomed: list[OwnOrder],
-    covered: Decimal,
-    view: MarketView,
-    watch: Watch,
-    params: PositionParameters,
-    now_s: float,
+    position: Position, cover: Cover, view: MarketView, watch: Watch, params: PositionParameters, now_s: float
 ) -> tuple[tuple[Action, ...], Watch]:
     """Nothing is naked: tidy up, but never more often than a refused attempt may be repeated."""
     if watch.naked_since_s is not None:
         watch = _covered(watch)
-    actions = _keep(position, own, doomed, covered, view, watch, params)
+    actions = _keep(position, cover, view, watch, params)
     retry_s = _retry_s(position, params)
     if not actions:
         return (), watch if watch.stop_tried_s is None else replace(watch, stop_tried_s=None)
@@ -231,17 +237,9 @@ def _trigger(position: Position, view: MarketView, params: PositionParameters) -
     )
 
 
-def _keep(
-    position: Position,
-    own: list[OwnOrder],
-    doomed: list[OwnOrder],
-    covered: Decimal,
-    view: MarketView,
-    watch: Watch,
-    params: PositionParameters,
-) -> tuple[Action, ...]:
-    """Everything is covered: converge to one stop of ours, with the right size and trigger. `own`: oldest first; `doomed`: those
-    whose cancel was asked for already and whose end nobody has seen."""
+def _keep(position: Position, cover: Cover, view: MarketView, watch: Watch, params: PositionParameters) -> tuple[Action, ...]:
+    """Everything is covered: converge to one stop of ours, with the right size and trigger."""
+    own, doomed, covered = cover
     if not own or any(order.amending is not None for order in own):
         return ()
     newest = own[-1]

@@ -18,7 +18,7 @@ from trading_system.domain.events import DecisionNoted
 from trading_system.domain.intents import EntryDecision, EntryIntent
 from trading_system.domain.market import Timeframe
 from trading_system.domain.modes import Mode
-from trading_system.domain.orders import PositionId, VenueOrderId
+from trading_system.domain.orders import VenueOrderId
 from trading_system.domain.positions import OwnOrder
 from trading_system.domain.signals import Signal
 from trading_system.domain.symbols import Symbol
@@ -30,6 +30,7 @@ from trading_system.live.coin_processor import ScanReport, audit_candles, covera
 from trading_system.live.components import Components
 from trading_system.live.cycle_report import CycleReport
 from trading_system.live.data_story import DataStory
+from trading_system.live.dust_watch import DustWatch
 from trading_system.live.engine_feed import keep_engines
 from trading_system.live.exposure_book import build_exposure
 from trading_system.live.health_monitor import HealthFacts, assess
@@ -69,8 +70,7 @@ class LiveTrading(Components):
         self._clustered_on: datetime | None = None
         self._strangers: frozenset[VenueOrderId] = frozenset()
         """Orders that were a reason to halt already."""
-        self._dust: set[PositionId] = set()
-        """Positions that are too small for any order, and told."""
+        self._dust = DustWatch()
         self._judged_failures = 0
         """Refusals of the journal's medium that the invariants have seen."""
         self._keep_again_s = float("-inf")
@@ -201,13 +201,7 @@ class LiveTrading(Components):
         )
 
     def _note_dust(self) -> None:
-        """What is too small for any order of its market is written down and told, once in a process, and left to a human."""
-        for position in self.positions.held():
-            instrument = self.markets.instrument(position.symbol)
-            if instrument is None or position.qty >= instrument.size_unit or position.position_id in self._dust:
-                continue
-            self._dust.add(position.position_id)
-            text = f"{position.qty} is dust: the smallest order is {instrument.size_unit}"
+        for position, text in self._dust.take_new(self.positions.held(), self.markets):
             self.journal.record(DecisionNoted(self.clock.now(), "dust", position.position_id, text), durable=False, protective=True)
             self._tell.dust(position, text)
 

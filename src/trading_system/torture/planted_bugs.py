@@ -169,10 +169,10 @@ def _cancel_the_newest_stop() -> ExitStack:
 def _take_stops_for_superfluous() -> ExitStack:
     honest = stop_plan._keep
 
-    def keep(position: Position, own: list[OwnOrder], *rest: Any) -> tuple[Any, ...]:
-        if own and position.progress.break_even_active:
-            return (CancelOrder(position.position_id, own[-1].client_order_id, "one stop is enough", "at break-even"),)
-        return honest(position, own, *rest)
+    def keep(position: Position, cover: stop_plan.Cover, *rest: Any) -> tuple[Any, ...]:
+        if cover.own and position.progress.break_even_active:
+            return (CancelOrder(position.position_id, cover.own[-1].client_order_id, "one stop is enough", "at break-even"),)
+        return honest(position, cover, *rest)
 
     return _swap(stop_plan, "_keep", keep)
 
