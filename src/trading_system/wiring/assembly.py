@@ -91,6 +91,19 @@ def live_rules(settings: Settings) -> LiveRules:
     )
 
 
+def _candle_manager(settings: Settings, ports: Ports) -> CandleManager:
+    health_file = None if ports.health_file is None else HealthFile(ports.health_file)
+    health_parameters = p.health_parameters(settings)
+    return CandleManager(
+        ports.market_data,
+        ports.clock,
+        ports.candle_store,
+        p.candle_parameters(settings),
+        HealthBook(health_parameters) if health_file is None else health_file.load(health_parameters),
+        health_file,
+    )
+
+
 def assemble(
     settings: Settings,
     ports: Ports,
@@ -104,16 +117,7 @@ def assemble(
     clock, log = ports.clock, ports.log
     limits = p.risk_limits(settings)
     markets = MarketRegistry(p.registry_parameters(settings))
-    health_file = None if ports.health_file is None else HealthFile(ports.health_file)
-    health_parameters = p.health_parameters(settings)
-    candles = CandleManager(
-        ports.market_data,
-        clock,
-        ports.candle_store,
-        p.candle_parameters(settings),
-        HealthBook(health_parameters) if health_file is None else health_file.load(health_parameters),
-        health_file,
-    )
+    candles = _candle_manager(settings, ports)
     gate_file = None if ports.gate_file is None else GateFile(ports.gate_file)
     volatility = VolatilityBook()
     protection = settings.safety.protection

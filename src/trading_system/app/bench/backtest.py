@@ -36,11 +36,11 @@ def measure() -> dict[str, Outcome]:
     paths = [generate_quarters(200 + group, HISTORY_DAYS + DAYS) for group in range(GROUPS)]
     series = [_market(number, paths[number % GROUPS]) for number in range(MARKETS)]
     start = from_ms(START_MS) + timedelta(days=HISTORY_DAYS)
-    settings = load_settings(profile="research").settings
-    plan = BacktestPlan(series, start, start + timedelta(days=DAYS), settings)
     marks: list[float] = []
     began = process_time()
     try:
+        settings = load_settings(profile="research", env={}).settings
+        plan = BacktestPlan(series, start, start + timedelta(days=DAYS), settings)
         told = measure_backtest(plan, with_random_entry=False, progress=lambda title: lambda done, total: marks.append(process_time()))
     except TradingError as error:
         return {"backtest_bars_per_s": Unmeasured(f"the backtest refused the generated candles: {error}")}
