@@ -181,7 +181,9 @@ def test_the_running_daemon_audits_its_longer_bars_and_takes_the_venues(tmp_path
 
     (found, *_) = lines(rig, ev.CANDLE_AUDIT_MISMATCH)
     assert (found["symbol"], found["timeframe"], found["open_ms"]) == (BTC, "1h", START_MS)
-    (bar,) = rig.live.candles.bars(BTC, Timeframe.H1, 1)
+    series = rig.live.candles.series(BTC, Timeframe.H1)
+    assert series is not None
+    bar = series[-1]
     assert bar.high == found["venues"][1]  # type: ignore[index]
 
 

@@ -118,11 +118,6 @@ class CandleManager:
         candles = self._symbols.get(symbol)
         return candles is not None and candles.is_loaded
 
-    def bars(self, symbol: Symbol, timeframe: Timeframe, limit: int | None = None) -> tuple[Bar, ...]:
-        """The newest `limit` closed bars, oldest first; empty for an unknown symbol."""
-        series = self.series(symbol, timeframe)
-        return tuple(series.tail(limit)) if series is not None else ()
-
     def closes(self, symbol: Symbol, timeframe: Timeframe, limit: int) -> tuple[Sequence[int], Sequence[float]]:
         """Open times and closes of the newest `limit` closed bars, oldest first; empty for an unknown symbol."""
         series = self.series(symbol, timeframe)

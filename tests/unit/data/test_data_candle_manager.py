@@ -28,6 +28,10 @@ class Desk:
         self.venue = FakeVenue(self.clock, bars={s: truth(START, 96 * (DAYS + 1)) for s in self.symbols})
         self.manager = CandleManager(self.venue, self.clock, store, parameters)
 
+    def bars(self, symbol: Symbol, timeframe: Timeframe, limit: int | None = None) -> tuple[Bar, ...]:
+        series = self.manager.series(symbol, timeframe)
+        return () if series is None else tuple(series.tail(limit))
+
     async def started(self) -> Desk:
         await self.manager.start(self.symbols)
         self.manager.drain()
@@ -58,7 +62,7 @@ async def test_a_start_reads_every_timeframe_and_asks_for_a_rebuild_not_for_sing
     assert (report.requests, report.failures, updates.new_bars, updates.rebuild) == (4, (), (), (ADA,))
     assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
     for timeframe in Timeframe:
-        assert list(desk.manager.bars(ADA, timeframe)) == desk.expected(timeframe, ms())
+        assert list(desk.bars(ADA, timeframe)) == desk.expected(timeframe, ms())
 
 
 async def test_history_comes_in_order_of_closing_with_the_longer_frame_first() -> None:
@@ -117,7 +121,7 @@ async def test_a_bar_taken_while_still_running_because_our_clock_is_ahead_is_cor
 
     assert [(c.before, c.now) for c in report.corrections] == [(running, final)]
     assert desk.manager.drain().rebuild == (ADA,)
-    assert desk.manager.bars(ADA, M15, 2) == (final, desk.venue.bars[ADA][ms(0, minutes=15)])
+    assert desk.bars(ADA, M15, 2) == (final, desk.venue.bars[ADA][ms(0, minutes=15)])
 
 
 async def test_a_corrected_15m_bar_corrects_the_longer_bars_made_of_it() -> None:
@@ -127,7 +131,7 @@ async def test_a_corrected_15m_bar_corrects_the_longer_bars_made_of_it() -> None
 
     await desk.refresh_at(1, 15)
 
-    assert list(desk.manager.bars(ADA, H1)) == desk.expected(H1, ms(1))
+    assert list(desk.bars(ADA, H1)) == desk.expected(H1, ms(1))
 
 
 async def test_a_corrected_volume_rebuilds_nothing() -> None:
@@ -139,7 +143,7 @@ async def test_a_corrected_volume_rebuilds_nothing() -> None:
     await desk.refresh_at(0, 30)
 
     assert desk.manager.drain().rebuild == ()
-    assert desk.manager.bars(ADA, M15, 2)[0].volume == 1234.0
+    assert desk.bars(ADA, M15, 2)[0].volume == 1234.0
 
 
 async def test_a_missing_15m_bar_stays_a_gap_and_the_longer_bar_is_fetched() -> None:
@@ -165,7 +169,7 @@ async def test_a_longer_bar_waits_for_its_missing_predecessor_which_is_fetched_w
 
     await desk.refresh_at(2)  # one catch-up read over both hours: the first lacks a child
 
-    assert [b.open_ms for b in desk.manager.bars(ADA, H1, 2)] == [ms(0), ms(1)]
+    assert [b.open_ms for b in desk.bars(ADA, H1, 2)] == [ms(0), ms(1)]
     fed = desk.manager.drain()
     assert [e.bar.open_ms for e in fed.new_bars if e.timeframe is H1] == [ms(0), ms(1)]
     assert fed.rebuild == ()
@@ -179,7 +183,7 @@ async def test_bars_that_come_a_cycle_late_are_plain_news() -> None:
     await desk.refresh_at(0, 45)
 
     assert desk.manager.drain().rebuild == ()
-    assert desk.manager.bars(ADA, M15, 3)[1] == late
+    assert desk.bars(ADA, M15, 3)[1] == late
 
 
 async def test_a_fresh_hole_is_asked_for_again_and_filling_it_rebuilds_the_engine() -> None:
@@ -193,8 +197,8 @@ async def test_a_fresh_hole_is_asked_for_again_and_filling_it_rebuilds_the_engin
 
     updates = desk.manager.drain()
     assert (updates.rebuild, updates.new_bars) == ((ADA,), ())
-    assert list(desk.manager.bars(ADA, M15)) == desk.expected(M15, ms(1))
-    assert list(desk.manager.bars(ADA, H1)) == desk.expected(H1, ms(1))
+    assert list(desk.bars(ADA, M15)) == desk.expected(M15, ms(1))
+    assert list(desk.bars(ADA, H1)) == desk.expected(H1, ms(1))
 
 
 async def test_unsound_misaligned_and_unasked_bars_are_counted_and_left_out() -> None:
@@ -253,7 +257,7 @@ async def test_a_symbol_whose_start_failed_is_loaded_whole_later_and_never_looks
     await desk.refresh_at(0, 16)
 
     assert desk.manager.drain().rebuild == (ADA,)
-    assert list(desk.manager.bars(ADA, H4)) == desk.expected(H4, ms(0, minutes=16))
+    assert list(desk.bars(ADA, H4)) == desk.expected(H4, ms(0, minutes=16))
 
 
 async def test_a_symbol_of_which_one_timeframe_is_missing_has_no_history_and_only_that_one_is_read_again() -> None:
@@ -302,7 +306,7 @@ async def test_stored_bars_are_hydrated_and_only_the_tail_is_read_from_the_venue
 
     assert report.hydrated > 0
     assert (ADA, M15, ms(-0.25), ms(0, minutes=45)) in desk.venue.asked
-    assert list(desk.manager.bars(ADA, M15)) == desk.expected(M15, ms(1))[-96:]
+    assert list(desk.bars(ADA, M15)) == desk.expected(M15, ms(1))[-96:]
 
 
 async def test_a_dead_store_costs_only_time() -> None:
@@ -333,7 +337,7 @@ async def test_the_audit_takes_the_venues_own_bar_over_ours() -> None:
     found = await desk.manager.audit_next()
 
     assert [(m.timeframe, m.venues) for m in found.mismatches] == [(H1, own)]
-    assert desk.manager.bars(ADA, H1, 1) == (own,)
+    assert desk.bars(ADA, H1, 1) == (own,)
     assert desk.manager.drain().rebuild == (ADA,)
     assert (await desk.manager.audit_next()).mismatches == ()
 
