@@ -65,14 +65,14 @@ def test_an_entry_whose_answer_was_lost_is_not_filled_with_the_position_before_i
 def newest_stop_vanishes(world: Hands) -> None:
     """Without a word: no feed, no history tells of it."""
     stops = [order for order in world.exchange.open_orders() if order.order_type is OrderType.STP]
-    world.as_other(lambda x: x.vanish(stops[-1].order_id), Actor.VENUE)
+    world.as_other(lambda x: x.vanish(stops[0].order_id), Actor.VENUE)  # they are listed newest first
 
 
 SECOND_STOP_VANISHED = Scenario(
-    # a list from before the first stop: a second one is placed beside it, vanishes, and is brought back by a list of before that
+    # a list from before the first stop: a second one is placed beside it and vanishes, and a list of the moments between brings it back
     wishes=(Wish(at_s=900),),
-    reads=(Read("orders", 915, 1_010, lag_s=55),),
-    acts=(At(930, newest_stop_vanishes),),
+    reads=(Read("orders", 915, 1_000, lag_s=20),),
+    acts=(At(920, newest_stop_vanishes),),
     until_s=1_200,
 )
 
@@ -96,6 +96,19 @@ def test_a_process_that_begins_on_an_old_list_cancels_none_of_the_stops_it_shows
     end = play(replace(SECOND_STOP_VANISHED, acts=(*SECOND_STOP_VANISHED.acts, At(940, crash(15)))))
 
     assert end.lives == 2
+    assert cancelled_stops(end) == []
+    assert end.stops() == [(end.positions[0].qty, end.positions[0].stop_wanted)]
+
+
+def test_a_stop_that_vanished_behind_lists_that_all_lag_does_not_cost_the_position_the_other_one() -> None:
+    """No list had lacked either for a minute, and the newer was gone all the same: it is asked for by name before the other goes."""
+    lagging = replace(
+        SECOND_STOP_VANISHED, reads=(Read("orders", 915, 1_100, lag_s=55),), acts=(At(1_000, newest_stop_vanishes),), until_s=1_300
+    )
+
+    end = play(lagging)
+
+    assert len(end.sent("stop")) == 2
     assert cancelled_stops(end) == []
     assert end.stops() == [(end.positions[0].qty, end.positions[0].stop_wanted)]
 

@@ -1,6 +1,7 @@
 """From what was read of the account to the journal: fills first, then orders, then positions. The shell over the pure judges.
 
-One look, one call of `absorb`. It asks the venue for nothing but the status of orders that the look did not list.
+One look, one call of `absorb`. It asks the venue for nothing but the status of single orders: of those that the look did not list,
+and of the stops of a position that has more than one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from trading_system.domain import events as ev
 from trading_system.domain.account import AccountFlow, FeedEvent, FeedFill, FeedOrder, FeedPositions, FeedReset, FlowKind
 from trading_system.domain.actions import CancelOrder
 from trading_system.domain.errors import InvariantViolation, ReadFailed
-from trading_system.domain.orders import ClientOrderId, Fill, FillId, OpenOrder, OrderStatus, PositionId
+from trading_system.domain.orders import ClientOrderId, Fill, FillId, OpenOrder, OrderLife, OrderStatus, PositionId
 from trading_system.domain.positions import OrderState
 from trading_system.domain.protocols import Account, Clock
 from trading_system.domain.symbols import Symbol
@@ -54,6 +55,8 @@ class BooksReport:
     actions: tuple[CancelOrder, ...] = ()
     doubles: tuple[OpenOrder, ...] = ()
     refused: tuple[str, ...] = ()
+    alive: frozenset[ClientOrderId] = frozenset()
+    """Orders that were looked up by name and are there."""
 
 
 class AccountBooks:
@@ -156,7 +159,8 @@ class AccountBooks:
         for finding in reconciliation.findings:
             changes = self._changes_of(finding, reads.at, actions)
             events += [change for change in changes if self._record(change, refused)]
-        return BooksReport(fills, fees, tuple(events), reconciliation.findings, tuple(actions), resolution.doubles, tuple(refused))
+        alive = frozenset(s.client_order_id for s in statuses or () if s.client_order_id is not None and s.life is OrderLife.ALIVE)
+        return BooksReport(fills, fees, tuple(events), reconciliation.findings, tuple(actions), resolution.doubles, tuple(refused), alive)
 
     @staticmethod
     async def _look_up(ids: tuple[ClientOrderId, ...], account: Account) -> tuple[OrderStatus, ...] | None:

@@ -107,6 +107,8 @@ class MarketView:
     """Our orders the newest list of open orders showed; None = no list was ever read."""
     listed_s: float = -1.0
     """When that list was read (process time): at or before `venue_read_s`."""
+    alive: frozenset[ClientOrderId] = frozenset()
+    """Our orders that were looked up by name after it, and are there: what no old list can say."""
     venue_naked_s: float | None = None
     """How long, as of the newest reading, the venue's own lists have shown this position without full cover; None = it has cover."""
     closes_4h: tuple[tuple[int, float], ...] = ()

@@ -72,16 +72,19 @@ class Listing:
 
 
 def orders_to_look_up(state: LedgerState, reads: VenueReads) -> tuple[ClientOrderId, ...]:
-    """Ids whose status should be asked for: open in our books, not in the list that was read."""
+    """Ids whose status should be asked for: open in our books and not in the list that was read; and all stops of a position that
+    has more than one. One of them is to go, and the list that shows the other may be an old one."""
     if reads.open_orders is None:
         return ()
     listing = Listing.of(reads.open_orders)
-    return tuple(
-        order.client_order_id
-        for orders in state.open_orders_of.values()
-        for order in orders.values()
-        if not order.is_foreign and listing.find(order) is None
-    )
+    found: list[ClientOrderId] = []
+    for orders in state.open_orders_of.values():
+        ours = [order for order in orders.values() if not order.is_foreign]
+        has_two = sum(order.purpose is OrderPurpose.STOP for order in ours) > 1
+        found += [
+            order.client_order_id for order in ours if listing.find(order) is None or (has_two and order.purpose is OrderPurpose.STOP)
+        ]
+    return tuple(found)
 
 
 def resolve_orders(

@@ -250,6 +250,8 @@ def _keep(position: Position, cover: Cover, view: MarketView, watch: Watch, para
     spare = [*doomed, *own[:-1]]
     if spare and not _surely_rest([*own, *doomed], view, watch, params):
         return ()  # one of them may be gone: which one protects is not known until all are seen
+    if spare and newest.client_order_id not in view.alive:
+        return ()  # every list may be old: the one that is to stay is asked for by name
     if spare and newest.protects >= needed and not _venue_agrees(position, view, watch):
         return ()  # a fill may be on its way: until then both are needed
     if spare and newest.protects >= needed:

@@ -90,6 +90,7 @@ async def sync_account(host: SyncHost, *, with_snapshot: bool, is_essential: boo
         if reads.open_orders is not None:
             listed, listed_s = client_ids(reads.open_orders), reads.started_s
         host.desk.holding = VenueHolding(held, reads.started_s, listed, listed_s)
+    holding = host.desk.holding
     facts = market_facts(host, reads)
     alarms: tuple[NakedAlarm, ...] = ()
     naked: Mapping[Symbol, Qty] = {}
@@ -98,6 +99,8 @@ async def sync_account(host: SyncHost, *, with_snapshot: bool, is_essential: boo
         alarms = host.naked_meter.observe(naked, host.clock.monotonic())
     # what the venue lists without cover does not wait until the fate of other orders was looked up
     booked = await host.books.absorb(reads, facts, host.protect if naked else None, account)
+    if is_newest and booked.alive and holding is not None and host.desk.holding is holding:
+        host.desk.holding = replace(holding, alive=booked.alive)
     for action in booked.actions:
         await host.gateway.perform(action)
     # the account log waits for the tick: a slow page of it must not come between a look and the acts

@@ -63,6 +63,8 @@ class VenueHolding:
     """Client ids of the open orders read beside it, or by the last list that could be read; None = none could be read yet."""
     listed_s: float
     """When that list was read (process seconds)."""
+    alive: frozenset[ClientOrderId] = frozenset()
+    """Orders that were looked up by name after it, and are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ class PositionDesk:
             ask=None if ticker is None else ticker.ask,
             listed=None if holding is None else holding.listed,
             listed_s=-1.0 if holding is None else holding.listed_s,
+            alive=frozenset() if holding is None else holding.alive,
             venue_naked_s=None if holding is None else host.naked_meter.naked_s(symbol, holding.read_s),
             closes_4h=self._closes_4h(host, position),
             process_began_at=self._began_at,

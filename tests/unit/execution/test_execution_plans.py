@@ -106,8 +106,9 @@ def test_a_new_stop_that_no_list_shows_yet_is_not_taken_for_vanished() -> None:
 
 STOP_2 = ClientOrderId(f"ts-{PID}-sl-2")
 SINCE_0 = replace(NEW_WATCH, qty=Qty(D(10)), qty_since_s=0, listed_s=0, stops_missed_s=0)
-AGREED = a_view("103", venue_qty=Qty(D(10)), venue_read_s=70, listed=frozenset({STOP, STOP_2}), listed_s=70)
-"""A reading begun long after the books came to 10 lists 10, and both stops."""
+BOTH = frozenset({STOP, STOP_2})
+AGREED = a_view("103", venue_qty=Qty(D(10)), venue_read_s=70, listed=BOTH, listed_s=70, alive=BOTH)
+"""A reading begun long after the books came to 10 lists 10, and both stops, and by name they are there too."""
 
 
 def test_a_cancelled_stop_that_an_old_list_brings_back_is_no_reason_to_cancel_the_one_that_replaced_it() -> None:
@@ -130,6 +131,16 @@ def test_two_stops_stay_while_the_list_that_shows_both_may_be_older_than_one_tha
     state = ledger(*protected_events(), *stop_events(attempt=2))
 
     made = planned(state, AGREED, replace(SINCE_0, stops_missed_s=missed_s), s=70)
+
+    assert [a.client_order_id for a in made.actions if isinstance(a, CancelOrder)] == cancelled
+
+
+@pytest.mark.parametrize(("alive", "cancelled"), [({STOP_2}, [STOP]), ({STOP}, []), (set(), [])])
+def test_a_stop_goes_only_when_the_one_that_is_to_stay_was_found_by_name(alive: set[ClientOrderId], cancelled: list[ClientOrderId]) -> None:
+    """Every list lagged: the newer stop had vanished after the moment they were of, and the older one, all there was, was cancelled."""
+    state = ledger(*protected_events(), *stop_events(attempt=2))
+
+    made = planned(state, replace(AGREED, alive=frozenset(alive)), SINCE_0, s=70)
 
     assert [a.client_order_id for a in made.actions if isinstance(a, CancelOrder)] == cancelled
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from execution_builders import BTC, D, a_position_id, an_order, at, entry_events, ledger, open_events, protected_events
+from execution_builders import BTC, D, a_position_id, an_order, at, entry_events, ledger, open_events, protected_events, stop_events
 from fakes.execution_venue import Looks
 from trading_system.domain import events as ev
 from trading_system.domain.account import VenuePosition
@@ -209,6 +209,14 @@ def test_only_orders_that_are_not_listed_are_looked_up() -> None:
 
     assert orders_to_look_up(state, a_look(5)) == (STOP,)
     assert orders_to_look_up(state, a_look(5, (listed(STOP, trigger="95"),))) == ()
+
+
+def test_of_two_stops_both_are_looked_up_although_they_are_listed() -> None:
+    """One of them is to go, and the list may be an old one."""
+    state = ledger(*protected_events(), *stop_events(attempt=2))
+    second = ClientOrderId(STOP.replace("-sl-1", "-sl-2"))
+
+    assert orders_to_look_up(state, a_look(5, (listed(STOP, trigger="95"), listed(second, trigger="95")))) == (STOP, second)
 
 
 def test_an_exit_that_left_no_trace_is_settled_by_one_look_when_acknowledged() -> None:
