@@ -19,7 +19,7 @@ from trading_system.domain.market import Bar, Timeframe
 from trading_system.domain.protocols import Strategy, StrategyCosts
 from trading_system.domain.signals import Decision, Emitted
 from trading_system.domain.symbols import Symbol
-from trading_system.strategy import donchian, gates, placebo
+from trading_system.strategy import donchian, gates, long_frames, placebo
 from trading_system.strategy.donchian import DonchianParameters, DonchianStrategy
 from trading_system.strategy.placebo import PlaceboParameters, PlaceboStrategy
 from trading_system.strategy.smc_engine import SmcStrategy
@@ -30,10 +30,10 @@ SMC_CODES = frozenset(
     (
         gates.DATA_INSUFFICIENT,
         gates.DATA_STALE,
-        gates.STRUCTURE_REQUIRED,
-        gates.COUNTER_BIAS,
-        gates.RANGE_TOO_SMALL,
-        gates.REGIME_NOT_TRADEABLE,
+        long_frames.STRUCTURE_REQUIRED,
+        long_frames.COUNTER_BIAS,
+        long_frames.RANGE_TOO_SMALL,
+        long_frames.REGIME_NOT_TRADEABLE,
         gates.NOT_IN_OTE,
         gates.PRICE_NOT_AT_ZONE,
         gates.STOP_INVALID,

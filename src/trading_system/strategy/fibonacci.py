@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from trading_system.domain.tuples import maker_of
 from trading_system.strategy.dealing_range import DealingRange
 
 
@@ -20,18 +21,21 @@ class Retracement(NamedTuple):
         return self.is_in_ote or self.is_at_key_level
 
 
+_retracement: Final = maker_of(Retracement)
+
+
 def classify_retracement(
     price: float, dealing_range: DealingRange, *, ote_low: float, ote_high: float, key_levels: tuple[float, ...], tolerance_bps: float
 ) -> Retracement:
     """Judge an oriented price; `key_levels` is empty where they are not allowed. A price beyond the range high never passes."""
     r = dealing_range.retracement(price)
     if ote_low <= r <= ote_high:
-        return Retracement(r, is_in_ote=True, is_at_key_level=False, distance=0.0)
+        return _retracement((r, True, False, 0.0))
     distance = ote_low - r if r < ote_low else r - ote_high
     if r < 0.0 or not key_levels:
-        return Retracement(r, is_in_ote=False, is_at_key_level=False, distance=distance)
+        return _retracement((r, False, False, distance))
     tolerance = tolerance_bps * 1e-4 * abs(price) / dealing_range.height
-    nearest = min(abs(r - level) for level in key_levels) - tolerance
+    nearest = min([abs(r - level) for level in key_levels]) - tolerance
     if nearest <= 0.0:
-        return Retracement(r, is_in_ote=False, is_at_key_level=True, distance=0.0)
-    return Retracement(r, is_in_ote=False, is_at_key_level=False, distance=min(distance, nearest))
+        return _retracement((r, False, True, 0.0))
+    return _retracement((r, False, False, min(distance, nearest)))

@@ -19,7 +19,8 @@ from trading_system.domain.symbols import Symbol
 from trading_system.domain.tuples import maker_of
 from trading_system.strategy.bars import is_sound
 from trading_system.strategy.gate_texts import GateTexts, write_gate_texts
-from trading_system.strategy.gates import GATES, Case
+from trading_system.strategy.gates import SHORT_GATES, Case, check_data
+from trading_system.strategy.long_frames import LongFrames
 from trading_system.strategy.parameters import SmcParameters
 from trading_system.strategy.series import NEVER, Days, FourHours, Hours, Quarters, SymbolState
 from trading_system.strategy.snapshot import decode_state, encode_state
@@ -27,6 +28,7 @@ from trading_system.strategy.snapshot import decode_state, encode_state
 _no_signal: Final = maker_of(NoSignal)
 _ladder: Final = maker_of(Ladder)
 _QUARTER: Final = Timeframe.M15
+_QUARTER_MS: Final = _QUARTER.ms
 _HOUR: Final = Timeframe.H1
 _FOUR_HOURS: Final = Timeframe.H4
 _FAILED: Final = GateState.FAILED
@@ -37,7 +39,7 @@ _USED_MAX: Final = 256
 class SymbolEngine:
     """The streaming state of one symbol. Timeframes are independent: only the order within one matters."""
 
-    __slots__ = ("parameters", "state", "symbol", "texts")
+    __slots__ = ("_long", "parameters", "state", "symbol", "texts")
 
     def __init__(
         self, symbol: Symbol, parameters: SmcParameters, *, texts: GateTexts | None = None, state: SymbolState | None = None
@@ -46,6 +48,7 @@ class SymbolEngine:
         self.parameters = parameters
         self.texts = write_gate_texts(parameters) if texts is None else texts
         self.state = SymbolState.empty(parameters) if state is None else state
+        self._long: LongFrames | None = None  # made of the state, so no part of it
 
     @property
     def rejected_bars(self) -> int:
@@ -96,41 +99,52 @@ class SymbolEngine:
         Feed every timeframe that closed together before asking. The decision carries the close of the bar it judged, or
         `at_ms` when there is none.
         """
-        case = Case(self.state, self.parameters, self.texts, at_ms, costs)
-        results: list[GateResult] = []
-        for position, gate in enumerate(GATES):
-            result = gate.check(case)
+        state, texts = self.state, self.texts
+        data = check_data(state, self.parameters, texts, at_ms)
+        if data.state is _FAILED:
+            return self._refusal(at_ms, [data], data)
+        long = self._long
+        if long is None or not long.is_current(state):
+            long = self._long = LongFrames(state, self.parameters, texts)
+        results = [data, *long.results]
+        if long.blocking is not None:
+            return self._refusal(at_ms, results, long.blocking)
+        case = Case(state, self.parameters, texts, costs, long)
+        for check in SHORT_GATES:
+            result = check(case)
             results.append(result)
             if result.state is _FAILED:
-                return self._refusal(case, (*results, *self.texts.tails[position]), result.reason_code or gate.name)
+                return self._refusal(at_ms, results, result)
         return self._signal(case, tuple(results))
 
-    def _refusal(self, case: Case, gates: tuple[GateResult, ...], reason_code: str) -> NoSignal:
-        quarters = self.state.quarters
+    def _refusal(self, at_ms: int, results: list[GateResult], failed: GateResult) -> NoSignal:
+        quarters, symbol = self.state.quarters, self.symbol
+        gates = (*results, *self.texts.tails[len(results) - 1])
+        reason_code = failed.reason_code or failed.name
         if quarters.count:
-            at_ms, price = case.bar_closed_ms, quarters.close
-            return _no_signal((self.symbol, at_ms, reason_code, _ladder((self.symbol, at_ms, price, gates))))
-        return NoSignal(self.symbol, case.at_ms, reason_code, Ladder(self.symbol, case.at_ms, None, gates))
+            closed_ms = quarters.last_open_ms + _QUARTER_MS
+            return _no_signal((symbol, closed_ms, reason_code, _ladder((symbol, closed_ms, quarters.close, gates))))
+        return NoSignal(symbol, at_ms, reason_code, Ladder(symbol, at_ms, None, gates))
 
     def _signal(self, case: Case, gates: tuple[GateResult, ...]) -> Signal:
-        sign, at_ms = case.sign, case.bar_closed_ms
+        long, sign, at_ms = case.long, case.long.sign, self.state.quarters.last_open_ms + _QUARTER_MS
         return Signal(
             symbol=self.symbol,
             at_ms=at_ms,
             direction=Direction.LONG if sign > 0 else Direction.SHORT,
-            regime=case.regime,
+            regime=long.regime,
             entry_price=sign * case.price,
             stop_price=sign * case.stop,
             target_price=sign * case.target,
             score=case.score,
             reward_risk=case.reward_risk,
             atr_15m=case.atr_15m,
-            atr_4h=case.atr_4h,
+            atr_4h=long.atr_4h,
             cost_bps=case.cost_bps,
             setup=_setup_label(case),
             ladder=Ladder(self.symbol, at_ms, sign * case.price, gates),
             zone_ids=case.entry_zone.zone_ids,
-            premise_price=sign * case.broken.protected_low,
+            premise_price=sign * long.broken.protected_low,
         )
 
     def mark_emitted(self, signal: Emitted) -> None:
@@ -160,9 +174,9 @@ class SymbolEngine:
 
 def _setup_label(case: Case) -> str:
     kinds = "wide"
-    if case.regime is Regime.TIGHT_SMC:
-        kinds = "+".join(name.partition("+" if case.sign > 0 else "-")[0] for name in case.entry_zone.zone_ids)
-    return f"{kinds} {case.broken.kind.value}"
+    if case.long.regime is Regime.TIGHT_SMC:
+        kinds = "+".join(name.partition("+" if case.long.sign > 0 else "-")[0] for name in case.entry_zone.zone_ids)
+    return f"{kinds} {case.long.broken.kind.value}"
 
 
 class SmcStrategy:

@@ -31,10 +31,6 @@ class Zone(msgspec.Struct):
     def midpoint(self) -> float:
         return (self.low + self.high) / 2.0
 
-    def is_unmitigated(self, as_of_ms: int) -> bool:
-        """True when known and not yet mitigated by the bars that were closed at `as_of_ms`."""
-        return self.known_ms <= as_of_ms and (self.mitigated_ms is None or self.mitigated_ms > as_of_ms)
-
 
 class EntryZone(NamedTuple):
     """Where an entry is wanted, and the level beyond which its premise is gone."""
@@ -55,6 +51,11 @@ def mitigate(zones: Iterable[Zone], low: float, closed_ms: int) -> None:
     for zone in zones:
         if zone.mitigated_ms is None and low <= zone.midpoint:
             zone.mitigated_ms = closed_ms
+
+
+def unmitigated_zones(zones: Iterable[Zone], as_of_ms: int) -> list[Zone]:
+    """Those that were known and not yet mitigated by the bars that were closed at `as_of_ms`."""
+    return [zone for zone in zones if zone.known_ms <= as_of_ms and (zone.mitigated_ms is None or zone.mitigated_ms > as_of_ms)]
 
 
 def is_used(zone_id: str, used: Mapping[str, int], at_ms: int) -> bool:

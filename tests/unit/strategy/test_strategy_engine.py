@@ -14,7 +14,7 @@ from trading_system.domain.orders import Direction
 from trading_system.domain.protocols import Strategy
 from trading_system.domain.signals import Decision, GateState, NoSignal, Regime, Signal
 from trading_system.domain.symbols import Symbol
-from trading_system.strategy.gates import GATES
+from trading_system.strategy.gates import GATE_NAMES
 from trading_system.strategy.smc_engine import SmcStrategy, SymbolEngine
 
 CODES = {
@@ -60,7 +60,7 @@ def test_every_gate_blocks_somewhere_and_signals_of_both_directions_and_regimes_
 
 
 def test_ladder_names_every_gate_in_order_and_ends_at_the_first_failure(decisions: list[Decision]) -> None:
-    assert [gate.name for gate in GATES] == NAMES
+    assert list(GATE_NAMES) == NAMES
     for one in decisions:
         gates = one.ladder.gates
         assert [gate.name for gate in gates] == NAMES
@@ -160,6 +160,27 @@ def test_zones_are_read_as_of_the_opening_of_the_touching_bar() -> None:
 
     assert young > 5
     assert mitigated_now > 5
+
+
+@pytest.mark.parametrize("ahead", [0, 3])
+def test_what_the_long_frames_said_is_asked_again_when_it_can_have_changed(ahead: int) -> None:
+    """An engine that was asked at every quarter answers like one that never was; also when 4h bars are fed long before their quarters."""
+    engine, events = an_engine(), events_of(random_quarters(3, 40))
+    if ahead:
+        length = Timeframe.H4.ms * ahead
+        events.sort(key=lambda event: event[0] - (length if event[1] is Timeframe.H4 else 0))
+    seen: set[str] = set()
+    for number, (closed_ms, timeframe, bar) in enumerate(events):
+        engine.update(timeframe, bar)
+        if timeframe is not Timeframe.M15:
+            continue
+        decision = engine.decide(closed_ms, COSTS)
+        if number % 7 == 0 or isinstance(decision, Signal):
+            never_asked = SymbolEngine.restore(engine.snapshot(), SYMBOL, QUICK)
+            assert never_asked is not None
+            assert never_asked.decide(closed_ms, COSTS) == decision
+            seen.add("SIGNAL" if isinstance(decision, Signal) else decision.reason_code)
+    assert len(seen) > 5
 
 
 def test_unsound_bar_is_counted_and_changes_nothing_else() -> None:

@@ -9,6 +9,7 @@ from trading_system.domain.market import Timeframe
 from trading_system.strategy.bars import negated
 from trading_system.strategy.parameters import SmcParameters
 from trading_system.strategy.structure import Break, BreakKind, Structure
+from trading_system.strategy.zones import unmitigated_zones
 
 P = replace(SmcParameters(), swing_bars_4h=1, displacement_median_bars=2, break_age_bars_max=5)
 
@@ -137,9 +138,9 @@ def test_zone_lives_until_a_wick_reaches_its_midpoint_and_is_read_as_of_a_moment
     (gap,) = [zone for zone in ruling(structure_after(rows)).zones if zone.kind == "fvg"]
     before, after = (bar.open_ms + Timeframe.H4.ms for bar in bars_of(rows)[-2:])
 
-    assert gap.is_unmitigated(before)
-    assert not gap.is_unmitigated(after)
-    assert not gap.is_unmitigated(gap.known_ms - 1)
+    assert unmitigated_zones([gap], before) == [gap]
+    assert unmitigated_zones([gap], after) == []
+    assert unmitigated_zones([gap], gap.known_ms - 1) == []
 
 
 def test_gap_that_was_filled_on_the_way_to_the_break_never_becomes_a_zone() -> None:
