@@ -59,7 +59,7 @@ def same_prices(a: Bar, b: Bar) -> bool:
 class BarSeries:
     """Up to `capacity` (and a little slack) newest closed bars of one symbol and timeframe. Owned by the loop."""
 
-    __slots__ = ("_close", "_high", "_low", "_open", "_opens", "_volume", "capacity", "step_ms", "timeframe")
+    __slots__ = ("_close", "_high", "_low", "_open", "_opens", "_volume", "capacity", "complete_until_ms", "step_ms", "timeframe")
 
     def __init__(self, timeframe: Timeframe, capacity: int) -> None:
         self.timeframe = timeframe
@@ -71,6 +71,8 @@ class BarSeries:
         self._low = array("d")
         self._close = array("d")
         self._volume = array("d")
+        self.complete_until_ms = 0
+        """When the next bar after the newest will have closed: until then nothing can be missing at this end. 0 without bars."""
 
     def __len__(self) -> int:
         return len(self._opens)
@@ -96,15 +98,6 @@ class BarSeries:
     def newest_close_ms(self) -> int | None:
         """When the newest bar closed."""
         return self._opens[-1] + self.step_ms if self._opens else None
-
-    @property
-    def complete_until_ms(self) -> int:
-        """When the next bar after the newest will have closed: until then nothing can be missing at this end. 0 without bars."""
-        return self._opens[-1] + 2 * self.step_ms if self._opens else 0
-
-    def is_complete(self, closed_by_ms: int) -> bool:
-        """True when the newest bar is the last one that had closed at `closed_by_ms`."""
-        return closed_by_ms < self.complete_until_ms
 
     def resume_open_ms(self, depth: int) -> int | None:
         """Where the next read begins: the newest bar, or the one before a hole among the newest `depth` + 1 bars."""
@@ -155,6 +148,7 @@ class BarSeries:
         self._low.append(low)
         self._close.append(close)
         self._volume.append(volume)
+        self.complete_until_ms = open_ms + 2 * self.step_ms
         if len(self._opens) > self.capacity + _TRIM_SLACK:
             self._trim()
 

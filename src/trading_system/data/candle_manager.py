@@ -134,8 +134,8 @@ class CandleManager:
 
     def newest_close_ms(self, symbol: Symbol, timeframe: Timeframe) -> int | None:
         """When the newest closed bar closed, market ms; None without one."""
-        series = self.series(symbol, timeframe)
-        return series.newest_close_ms if series is not None else None
+        candles = self._symbols.get(symbol)
+        return None if candles is None else candles.series[timeframe].newest_close_ms
 
     def volume_ratio(self, symbol: Symbol, lookback: int = 96) -> float | None:
         """Volume of the newest 15m bar ÷ median of the `lookback` before it; None without bars or with a zero median."""
@@ -194,17 +194,21 @@ class CandleManager:
         loading = sum(not c.is_loaded for c in self._symbols.values()) * len(Timeframe)
         step = _counter(loading, progress)
         due, health = [], self.health
+        is_spotless = health.is_spotless
         for candles in self._symbols.values():
-            if candles.is_quiet(now_ms) and candles.is_loaded and health.is_healthy(candles.symbol):
+            if candles.is_quiet(now_ms) and candles.is_loaded and (is_spotless or health.is_healthy(candles.symbol)):
                 continue
-            if health.take_turn(candles.symbol, now_ms):
+            if is_spotless or health.take_turn(candles.symbol, now_ms):
                 due.append(candles)
             else:
                 report.skipped.append(candles.symbol)
         if self.parameters.concurrency == 1:
             # one after another needs no tasks: in a backtest, where nothing waits, they would be most of the work
             for candles in due:
-                await self._read_symbol(candles, now_ms, report, step)
+                if candles.is_loaded:
+                    await self._refresh_symbol(candles, now_ms, report)
+                else:
+                    await self._load_symbol(candles, now_ms, report, step)
         else:
             async with asyncio.TaskGroup() as group:
                 for candles in due:
@@ -229,7 +233,7 @@ class CandleManager:
                 lane.timeframe, series.oldest_open_ms, series.newest_open_ms, series.is_contiguous(), now_ms, self.parameters
             )
             if await self._fetch_into(candles, lane, wanted, now_ms, report, is_first=True):
-                candles.loaded.add(lane.timeframe)
+                candles.note_loaded(lane.timeframe)
             step()
 
         missing = [x for x in candles.lanes if x.timeframe not in candles.loaded and not x.ask.is_within_floor(now_ms, self.parameters)]
@@ -245,7 +249,8 @@ class CandleManager:
     async def _refresh_symbol(self, candles: SymbolCandles, now_ms: int, report: ReportBuilder) -> None:
         """15m first; what it could not make of the longer frames is fetched."""
         is_asked, is_read = False, True
-        for lane, wanted in candles.wanted(now_ms, is_probe=not self.health.is_healthy(candles.symbol)):
+        is_probe = not self.health.is_spotless and not self.health.is_healthy(candles.symbol)
+        for lane, wanted in candles.wanted(now_ms, is_probe=is_probe):
             is_asked = True
             is_read = await self._fetch_into(candles, lane, wanted, now_ms, report) and is_read
         candles.note_checked()
@@ -299,6 +304,8 @@ class CandleManager:
                 self._slots.release()
 
     def _book_health(self, symbol: Symbol, is_read: bool, now_ms: int, report: ReportBuilder) -> None:
+        if is_read and self.health.is_spotless:
+            return  # nothing ever failed: there is nothing to heal
         before = self.health.state(symbol)
         if is_read:
             self.health.succeeded(symbol, now_ms)

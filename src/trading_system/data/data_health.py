@@ -96,6 +96,11 @@ class HealthBook:
     def is_healthy(self, symbol: Symbol) -> bool:
         return self.state(symbol) is HealthState.HEALTHY
 
+    @property
+    def is_spotless(self) -> bool:
+        """True while nothing is remembered of any symbol: all are healthy, and every one may be asked."""
+        return not self._health
+
     def of(self, symbol: Symbol) -> SymbolHealth:
         return self._health.get(symbol, SymbolHealth())
 

@@ -32,21 +32,24 @@ class Lane(NamedTuple):
 class SymbolCandles:
     """Bars and fetch memory of one symbol."""
 
-    __slots__ = ("_chain", "_parameters", "_quiet_until_ms", "lanes", "loaded", "series", "symbol")
+    __slots__ = ("_chain", "_parameters", "_quiet_until_ms", "is_loaded", "lanes", "loaded", "series", "symbol")
 
     def __init__(self, symbol: Symbol, parameters: CandleParameters) -> None:
         self.symbol = symbol
         self.series = {t: BarSeries(t, parameters.capacity[t]) for t in Timeframe}
         self.lanes = tuple(Lane(t, series, SeriesAsk()) for t, series in self.series.items())
         self.loaded: set[Timeframe] = set()
+        self.is_loaded = False
+        """True once every timeframe was read."""
         self._quiet_until_ms = 0
         self._parameters = parameters
         # parent series by child, so that the per-bar path looks nothing up by enum
         self._chain = {self.series[c]: self.series[p] for c, p in _PARENT.items()}
 
-    @property
-    def is_loaded(self) -> bool:
-        return len(self.loaded) == len(self.series)
+    def note_loaded(self, timeframe: Timeframe) -> None:
+        """One timeframe was read in full."""
+        self.loaded.add(timeframe)
+        self.is_loaded = len(self.loaded) == len(self.series)
 
     def is_quiet(self, now_ms: int) -> bool:
         """True while no series can have anything to ask for: every expected bar is there, and no boundary has passed since."""
@@ -59,7 +62,7 @@ class SymbolCandles:
         """
         closed_by_ms = now_ms - self._parameters.close_grace_ms
         for lane in self.lanes:
-            found = None if lane.series.is_complete(closed_by_ms) else self._plan(lane, now_ms)
+            found = None if closed_by_ms < lane.series.complete_until_ms else self._plan(lane, now_ms)
             if found is None and is_probe and lane is self.lanes[0] and (newest := lane.series.newest_open_ms) is not None:
                 found = FetchRange(newest, newest)
             if found is not None:
@@ -73,11 +76,7 @@ class SymbolCandles:
 
     def note_checked(self) -> None:
         """After a refresh: nothing can be due before the first series has its next bar; now, when one is there already."""
-        quarters, hours, four_hours, days = self.lanes
-        complete_until_ms = min(
-            quarters.series.complete_until_ms, hours.series.complete_until_ms,
-            four_hours.series.complete_until_ms, days.series.complete_until_ms,
-        )  # fmt: skip
+        complete_until_ms = min([lane.series.complete_until_ms for lane in self.lanes])
         self._quiet_until_ms = complete_until_ms + self._parameters.close_grace_ms
 
     def hydrate(self, timeframe: Timeframe, bars: Iterable[Bar], now_ms: int) -> int:
