@@ -333,6 +333,11 @@ class BarSeries(RunningBar):
         stats = self.day(now_ms)
         return stats.volume, stats.quote_volume
 
+    def day_volume_later(self, now_ms: int) -> Callable[[], tuple[float, float]]:
+        """What `day_volume` gives now: worked out at once, since these bars go on."""
+        volumes = self.day_volume(now_ms)
+        return lambda: volumes
+
     def snapshot(self, *, is_raw: bool = False) -> dict[str, Any]:
         """Live quarters and the latest minutes; history comes from the source again, older minutes are let go.
 

@@ -137,7 +137,7 @@ class ExchangeViews:
 
     def listed(self) -> list[MarketState]:
         """The markets that have a price, as they are now: for reading only."""
-        return [market for market in self._present() if market.is_listed]
+        return [market for market in self._present() if market.mid > 0]
 
     def quote_version(self, symbol: str) -> int:
         """Grows with every point and every change of our orders on the market."""
@@ -166,7 +166,9 @@ class ExchangeViews:
 
     def _series(self, symbol: str, tick_type: str) -> PriceBars:
         market = self._market(symbol)
-        series = {"trade": market.bars, "mark": market.mark_bars, "spot": market.index_bars}[tick_type]
+        if tick_type == "trade":
+            return market.bars
+        series = {"mark": market.mark_bars, "spot": market.index_bars}[tick_type]
         if series is None:
             raise KeyError(f"{tick_type}: this exchange keeps bars of trades only")
         return series

@@ -9,8 +9,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import accumulate
 from operator import mul
+from struct import Struct
 from typing import Any, Final
 
 from trading_system.domain.market import Bar
@@ -22,6 +24,8 @@ from trading_system.sim.source import PricePoint
 _POINTS: Final = len(OFFSETS_MS)
 _WIDTH: Final = 8
 _SUM: Final = 6
+_BAR_BYTES: Final = Struct("q5d")
+_ROW_BYTES: Final = 8 * _WIDTH
 _new_point: Final = maker_of(PricePoint)
 _new_bar: Final = maker_of(Bar)
 
@@ -40,10 +44,10 @@ class LateSeries:
         self._end = bisect_left(quarters.open_ms, end_ms)
         self.told = 0
         self.low_first = False
-        # row by row, not in columns: a look at a market reads one bar, and all of it. open_ms, open, high, low, close, volume, and the
-        # sums of volume and of volume x close of all bars before it
+        # row by row, not in columns: a look at a market reads one bar, and all of it. open_ms (its bits), open, high, low, close,
+        # volume, and the sums of volume and of volume x close of all bars before it
         self._rows = array("d", bytes(8 * _WIDTH * (len(quarters) + 1)))
-        opens = array("d", quarters.open_ms)
+        opens = array("d", quarters.open_ms.tobytes())  # whole numbers among floats: a row's first six are read as one bar
         for place, column in enumerate((opens, quarters.open, quarters.high, quarters.low, quarters.close, quarters.volume)):
             self._rows[place:-_WIDTH:_WIDTH] = column
         self._rows[_SUM::_WIDTH] = array("d", accumulate(quarters.volume, initial=0.0))
@@ -66,8 +70,8 @@ class LateSeries:
         self.told = phase + 1
         return self._point()
 
-    def latest(self, until_ms: int) -> tuple[PricePoint, int] | None:
-        """The newest point up to `until_ms` and how many untold ones it stands for; None when all are told."""
+    def latest(self, until_ms: int) -> tuple[int, float, float, int] | None:
+        """Of the newest point up to `until_ms`: when, price and volume, and how many untold ones it stands for; None when all are told."""
         opens, at = self._opens, self.at
         while at + 1 < self._end and opens[at + 1] <= until_ms:
             at += 1
@@ -81,32 +85,35 @@ class LateSeries:
         self.at, self.told = at, due
         if due > 1 and not decided:
             self.low_first = self._rises()
-        return self._point(), count
+        return (*self._told_last(), count)
 
     def _rises(self) -> bool:
         row = self.at * _WIDTH
         return self._rows[row + 4] > self._rows[row + 1]
 
+    def _told_last(self) -> tuple[int, float, float]:
+        """Of the newest told point: when, price, and volume (negative: the bar falls)."""
+        open_ms, o, high, low, close, volume = _BAR_BYTES.unpack_from(self._rows, self.at * _ROW_BYTES)
+        told, part = self.told, volume / _POINTS
+        price = o if told == 1 else close if told == _POINTS else low if self.low_first == (told == 2) else high
+        return open_ms + OFFSETS_MS[told - 1], price, part if close >= o else -part
+
     def _point(self) -> PricePoint:
         """The newest told point."""
-        rows, row, told = self._rows, self.at * _WIDTH, self.told
-        o, close, volume = rows[row + 1], rows[row + 4], rows[row + 5] / _POINTS
-        price = o if told == 1 else close if told == _POINTS else rows[row + (3 if self.low_first == (told == 2) else 2)]
-        at_ms = int(rows[row]) + OFFSETS_MS[told - 1]
-        return _new_point((at_ms, self.number, price, price, volume if close >= o else -volume, told > 1))
+        at_ms, price, volume = self._told_last()
+        return _new_point((at_ms, self.number, price, price, volume, self.told > 1))
 
     # --- bars ---
 
     def _bar(self, index: int) -> Bar:
-        rows, row = self._rows, index * _WIDTH
-        return _new_bar((int(rows[row]), rows[row + 1], rows[row + 2], rows[row + 3], rows[row + 4], rows[row + 5]))
+        return _new_bar(_BAR_BYTES.unpack_from(self._rows, index * _ROW_BYTES))
 
     def _running(self) -> Bar:
         whole, told = self._bar(self.at), self.told
         if told == _POINTS:
             return whole
         seen = {1: (whole.open,), 2: (whole.open, whole.low if self.low_first else whole.high)}.get(told, (whole.high, whole.low))
-        return whole._replace(high=max(seen), low=min(seen), close=self._point().mid, volume=whole.volume * told / _POINTS)
+        return whole._replace(high=max(seen), low=min(seen), close=self._told_last()[1], volume=whole.volume * told / _POINTS)
 
     def between(self, resolution: str, from_ms: int, to_ms: int, week_opens_ms: int = MONDAY_MS) -> list[Bar]:
         """Bars whose open time is in [from_ms, to_ms], the running one included; KeyError for an unknown or too short resolution."""
@@ -122,6 +129,8 @@ class LateSeries:
 
     def _closed_and_running(self, from_ms: int, to_ms: int) -> list[Bar]:
         opens, at = self._opens, self.at
+        if at > 1 and opens[at - 1] == to_ms and opens[at - 2] == from_ms:
+            return [self._bar(at - 2), self._bar(at - 1)]  # the usual question: the newest closed bar, and the one before it once more
         found = [self._bar(index) for index in range(first_from(opens, from_ms, at), first_from(opens, to_ms + 1, at))]
         if self.told and from_ms <= opens[at] <= to_ms:
             found.append(self._running())
@@ -150,25 +159,33 @@ class LateSeries:
 
     def day_volume(self, now_ms: int) -> tuple[float, float]:
         """Of the last 24 hours: base units, and each quarter's volume at its close."""
-        rows, at, since = self._rows, self.at * _WIDTH, self._day_start(now_ms) * _WIDTH
-        volume, bought = rows[at + _SUM] - rows[since + _SUM], rows[at + _SUM + 1] - rows[since + _SUM + 1]
-        if self.told:
-            running = rows[at + 5] * self.told / _POINTS
-            volume, bought = volume + running, bought + running * self._point().mid
+        return self._day_volume_of(self.at, self.told, self._told_last()[1] if self.told else 0.0, now_ms)
+
+    def day_volume_later(self, now_ms: int) -> Callable[[], tuple[float, float]]:
+        """What `day_volume` gives now, for one who may never read it."""
+        return partial(self._day_volume_of, self.at, self.told, self._told_last()[1] if self.told else 0.0, now_ms)
+
+    def _day_volume_of(self, at: int, told: int, price: float, now_ms: int) -> tuple[float, float]:
+        """When `told` points of bar `at` were told, the newest at `price`."""
+        rows, row, since = self._rows, at * _WIDTH, self._day_start(at, now_ms) * _WIDTH
+        volume, bought = rows[row + _SUM] - rows[since + _SUM], rows[row + _SUM + 1] - rows[since + _SUM + 1]
+        if told:
+            running = rows[row + 5] * told / _POINTS
+            volume, bought = volume + running, bought + running * price
         return volume, bought
 
-    def _day_start(self, now_ms: int) -> int:
-        """Index of the first bar of the last 24 hours. Without a hole in them its place is known."""
-        at, since_ms = self.at, now_ms - DAY_MS
+    def _day_start(self, at: int, now_ms: int) -> int:
+        """Index of the first bar of the last 24 hours, with bar `at` running. Without a hole in them its place is known."""
+        opens, since_ms = self._opens, now_ms - DAY_MS
         since_ms += -since_ms % QUARTER_MS
-        near = at - (int(self._rows[at * _WIDTH]) - since_ms) // QUARTER_MS if at < len(self._opens) else -1
-        if 0 <= near <= at and self._rows[near * _WIDTH] == since_ms:
+        near = at - (opens[at] - since_ms) // QUARTER_MS if at < len(opens) else -1
+        if 0 <= near <= at and opens[near] == since_ms:
             return near
-        return bisect_left(self._opens, since_ms, 0, at)
+        return bisect_left(opens, since_ms, 0, at)
 
     def day(self, now_ms: int) -> DayStats:
         """Statistics of the last 24 hours: closed quarters, then the running one."""
-        bars = [self._bar(index) for index in range(self._day_start(now_ms), self.at)]
+        bars = [self._bar(index) for index in range(self._day_start(self.at, now_ms), self.at)]
         if self.told:
             bars.append(self._running())
         if not bars:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import islice
 from typing import Final, NamedTuple
@@ -94,8 +94,8 @@ class TopFacts(NamedTuple):
     last: float
     mark: float
     index_price: float
-    volume: float
-    volume_quote: float
+    day_volume: Callable[[], tuple[float, float]]
+    """Base units and their value."""
     funding_relative: Decimal
     mode: MarketMode
 
@@ -105,10 +105,8 @@ _facts: Final = maker_of(TopFacts)
 
 def top_facts(market: MarketState, now_ms: int) -> TopFacts:
     """For a quote that is worked out later, or never."""
-    volume, volume_quote = market.bars.day_volume(now_ms)
-    return _facts(
-        (market.spec, market.mid, market.last, market.mark, market.index, volume, volume_quote, market.funding_relative, market.mode)
-    )
+    later = market.bars.day_volume_later(now_ms)
+    return _facts((market.spec, market.mid, market.last, market.mark, market.index, later, market.funding_relative, market.mode))
 
 
 def row_of(facts: TopFacts) -> TopRow:
@@ -116,6 +114,7 @@ def row_of(facts: TopFacts) -> TopRow:
     spec, tick_f = facts.spec, float(facts.spec.tick)
     tick = spec.tick
     best = touch(facts.mid, spec, tick_f)
+    volume, volume_quote = facts.day_volume()
     mark = exact(facts.mark, tick, tick_f)
     return TopRow(
         spec.symbol,
@@ -124,8 +123,8 @@ def row_of(facts: TopFacts) -> TopRow:
         round(facts.last / tick_f) * tick,
         mark,
         mark if facts.index_price == facts.mark else exact(facts.index_price, tick, tick_f),
-        Decimal(round(facts.volume_quote * 100)) / 100,
-        _sized(spec, facts.volume / 2),
+        Decimal(round(volume_quote * 100)) / 100,
+        _sized(spec, volume / 2),
         facts.funding_relative,
         facts.mode,
     )

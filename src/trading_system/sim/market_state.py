@@ -117,11 +117,26 @@ class MarketState:
             self.trade_seq += 1
             self.trades.append((self.trade_seq, at, last, volume))
 
-    def jump(self, point: PricePoint, count: int) -> None:
-        """Take a point that stands for `count` of the path: nobody looked at those before it."""
-        self.version += count - 1
-        self.point_no += count - 1
-        self.move(point)
+    def jump(self, at_ms: int, price: float, volume: float, count: int) -> None:
+        """Take the last of `count` points of a path without an index or bars of its own: nobody looked at those before it.
+
+        The same as `move`, and `version` and `point_no` as if each had been taken.
+        """
+        if self.premium or self.taken or self.touched:  # of earlier points, which somebody looked at
+            self.version += count - 1
+            self.point_no += count - 1
+            self.move(PricePoint(at_ms, self.number, price, price, volume, True))
+            return
+        self.premium_ms += at_ms - self.at_ms
+        self.at_ms, self.volume = at_ms, volume
+        self.mid = self.index = self.mark = price
+        self.last = last = round(price, self.digits)
+        self.version += count
+        self.point_no += count
+        self._touch = None
+        if volume:
+            self.trade_seq += 1
+            self.trades.append((self.trade_seq, at_ms, last, volume))
 
     def stop_over(self, mid: float) -> None:
         """Stand at `mid` for a moment on the way to the next point (continuous moves): same clock, no bars, fresh book."""

@@ -86,6 +86,10 @@ class PriceBars(Protocol):
         """Of the last 24 hours: base units, and each quarter's volume at its close."""
         ...
 
+    def day_volume_later(self, now_ms: int) -> Callable[[], tuple[float, float]]:
+        """What `day_volume` gives now, for one who may never read it."""
+        ...
+
     def snapshot(self, *, is_raw: bool = False) -> dict[str, Any]:
         """What is not history of the source."""
         ...
@@ -131,8 +135,9 @@ class PriceSource(Protocol):
 class LateBars(PriceBars, Protocol):
     """Bars that come into being as they are told."""
 
-    def latest(self, until_ms: int) -> tuple[PricePoint, int] | None:
-        """The newest point up to `until_ms` and how many untold ones it stands for; None when all are told."""
+    def latest(self, until_ms: int) -> tuple[int, float, float, int] | None:
+        """Of the newest point up to `until_ms`: when, mid and index price, volume (as in PricePoint), and how many untold points it
+        stands for; None when all are told."""
         ...
 
 
