@@ -50,7 +50,7 @@ class Costs:
     @property
     def spread_bps(self) -> float:
         spread = self._ticker.spread_bps
-        assert spread is not None  # see `costs_of`
+        assert spread is not None  # see `judge_markets`
         return float(spread)
 
     @property
@@ -86,7 +86,7 @@ class DecisionBook:
 
     def note(self, decision: Signal | NoSignal, bar_close_ms: int) -> bool:
         """Remember; True when it is worth a trace row: the outcome (its code) is new for the symbol, or its last row is old."""
-        symbol = decision.symbol
+        symbol, at_ms = decision.symbol, decision.at_ms
         before = self._last.get(symbol)
         self._last[symbol] = decision
         self._judged_bar[symbol] = bar_close_ms
@@ -94,10 +94,9 @@ class DecisionBook:
         code = _code(decision)
         self.blocked[code] += 1
         traced_ms = self._traced_ms.get(symbol)
-        is_same = before is not None and _code(before) == code
-        if is_same and traced_ms is not None and decision.at_ms - traced_ms < self._trace_every_ms:
+        if traced_ms is not None and at_ms - traced_ms < self._trace_every_ms and before is not None and _code(before) == code:
             return False
-        self._traced_ms[symbol] = decision.at_ms
+        self._traced_ms[symbol] = at_ms
         return True
 
     def ask_again(self, symbol: Symbol) -> None:
@@ -168,25 +167,20 @@ def judge_markets(host: ScanHost) -> ScanReport:
     judged = 0
     now = host.clock.now()
     now_ms, day = to_ms(now), day_of(now)
-    newest_close_ms, quarter, needs = host.candles.newest_close_ms, Timeframe.M15, host.decisions.needs
+    book, quarter, fees = host.decisions, Timeframe.M15, host.fee_bps
+    newest_close_ms, ticker_of, decide = host.candles.newest_close_ms, host.quotes.ticker, host.strategy.decide
     for symbol in host.markets.eligible():
         close_ms = newest_close_ms(symbol, quarter)
-        if close_ms is None or not needs(symbol, close_ms):
+        if close_ms is None or not book.needs(symbol, close_ms):
             continue
-        ticker = host.quotes.ticker(symbol)
-        costs = None if ticker is None else costs_of(ticker, host.fee_bps)
-        if costs is None:
+        ticker = ticker_of(symbol)
+        if ticker is None or not ticker.has_spread:
             continue  # no usable spread: a data failure, asked again next cycle
-        decision = host.strategy.decide(symbol, now_ms, costs)
+        decision = decide(symbol, now_ms, Costs(ticker, fees))
         judged += 1
-        host.decisions.days.note(decision, close_ms, day)
-        if host.decisions.note(decision, close_ms):
+        book.days.note(decision, close_ms, day)
+        if book.note(decision, close_ms):
             traced.append(decision)
         if isinstance(decision, Signal):
             signals.append(decision)
     return ScanReport(tuple(signals), tuple(traced), judged)
-
-
-def costs_of(ticker: Ticker, fees: FeeBps) -> Costs | None:
-    """Cost terms from a quote; None when it has no spread."""
-    return Costs(ticker, fees) if ticker.has_spread else None

@@ -71,12 +71,15 @@ class GateDays:
         if isinstance(decision, Signal):
             count.signals += 1
             return
-        gates = decision.ladder.gates
-        if len(gates) != len(count.gates):
-            count.gates = tuple(gate.name for gate in gates)
-        blocking = decision.ladder.blocking
-        reasons = count.stopped.setdefault("?" if blocking is None else blocking.name, {})
-        reasons[decision.reason_code] = reasons.get(decision.reason_code, 0) + 1
+        ladder = decision.ladder
+        if len(ladder.gates) != len(count.gates):
+            count.gates = tuple(gate.name for gate in ladder.gates)
+        blocking, code = ladder.blocking, decision.reason_code
+        name = "?" if blocking is None else blocking.name
+        reasons = count.stopped.get(name)
+        if reasons is None:
+            reasons = count.stopped[name] = {}
+        reasons[code] = reasons.get(code, 0) + 1
 
     def _begin(self, day: str) -> GateDay:
         count = self.days[day] = GateDay()
