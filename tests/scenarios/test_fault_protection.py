@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from daemon_driver import play
@@ -10,6 +11,7 @@ from scenario_parts import (
     BTC,
     ETH,
     At,
+    Hands,
     Scenario,
     Wish,
     by_hand,
@@ -26,9 +28,9 @@ from scripted_wire import On, Read, Refused, RequestLost
 from trading_system.domain import events as ev
 from trading_system.domain.modes import Mode
 from trading_system.domain.orders import Direction, Side
-from trading_system.domain.positions import CloseReason, PositionState
-from trading_system.sim.model import MarketMode
-from trading_system.torture.venue_log import Actor
+from trading_system.domain.positions import CloseReason, EndReason, PositionState
+from trading_system.sim.model import MarketMode, OrderType
+from trading_system.torture.venue_log import Actor, WatchedExchange
 
 D = Decimal
 QUIET_LIFE = ["entry placed", "entry filled", "stop placed", "tp1 placed", "tp2 placed"]
@@ -115,6 +117,29 @@ def test_fault_c02_an_adopted_position_is_managed_but_never_closed_for_want_of_a
     assert len(end.stops()) == 1
     assert end.told("NAKED_POSITION")
     assert end.modes[-1] is Mode.KILL_SWITCH, "entries are off until somebody looked"
+
+
+def every_stop_vanishes(world: Hands) -> None:
+    """Without a word: no feed, no history tells of it."""
+    for order in world.exchange.open_orders():
+        if order.order_type is OrderType.STP:
+            world.as_other(partial(_vanish, order.order_id), Actor.VENUE)
+
+
+def _vanish(order_id: str, exchange: WatchedExchange) -> object:
+    return exchange.vanish(order_id)
+
+
+def test_the_stop_beside_one_that_vanished_never_arrived_and_is_not_waited_for_after_that_is_known() -> None:
+    """An adopted position: nine seconds went by between the proof and the next attempt, sixteen without a stop."""
+    lost = On("stop", RequestLost("the venue said apiLimitExceeded"), from_s=110, times=1)
+    end = play(Scenario(wishes=(), acts=(At(30, by_hand(Side.BUY, "0.05")), At(120, every_stop_vanishes)), wire=(lost,), until_s=200))
+
+    assert [type(event).__name__ for event in end.of(ev.OrderEnded)] == ["OrderEnded", "OrderEnded"]
+    proven = [event.at for event in end.of(ev.OrderEnded) if event.reason is EndReason.NOT_PLACED]
+    again = [event.at for event in end.of(ev.OrderPlaced) if event.at >= proven[0]]
+    assert (again[0] - proven[0]).total_seconds() <= 3
+    assert end.stops() == [(D("0.05"), end.positions[0].stop_wanted)]
 
 
 def test_fault_c02_the_owners_orders_are_never_cancelled() -> None:

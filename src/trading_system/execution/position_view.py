@@ -133,6 +133,8 @@ class Watch:
     """Since when the books have shown this quantity."""
     naked_since_s: float | None = None
     stop_tried_s: float | None = None
+    stop_awaited_s: float | None = None
+    """Since when a stop that no plan of this kind sent (a second one beside a vanished one, one of an earlier process) may come to life."""
     backup_tried_s: float | None = None
     stops_seen: frozenset[ClientOrderId] = frozenset()
     """Live stops of ours that a list of open orders has shown."""

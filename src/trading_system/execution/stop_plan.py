@@ -91,15 +91,19 @@ def plan_stop(
     give_up = _give_up(position, view, watch, params, now_s)
     if give_up is not None:
         return (give_up,), watch
+    retry_s = _retry_s(position, params)
     if watch.stop_tried_s is None and any(_may_come_alive(order, view) for order in orders.values()):
-        # an attempt made outside a plan, or one of an earlier process before the first list: give it the time any attempt gets
-        return (), replace(watch, stop_tried_s=now_s)
-    if _is_waiting(orders, watch, _retry_s(position, params), now_s):
+        # one sent outside a plan, or by an earlier process before the first list: it gets the time any attempt gets, and not a moment
+        # longer than its fate is open
+        watch = replace(watch, stop_awaited_s=_awaited_since_s(watch, retry_s, now_s))
+        if watch.stop_awaited_s is not None and now_s - watch.stop_awaited_s < retry_s:
+            return (), watch
+    if _is_waiting(orders, watch, retry_s, now_s):
         return (), watch
     trigger = _trigger(position, view, params)
     if trigger is None:
         return (), watch
-    watch = replace(watch, stop_tried_s=now_s)
+    watch = replace(watch, stop_tried_s=now_s, stop_awaited_s=None)
     movable = [order for order in own if order.amending is None]
     if movable:
         main = movable[-1]
@@ -161,8 +165,16 @@ def _retry_s(position: Position, params: PositionParameters) -> float:
     return params.stop_retry_s if position.is_own else params.adopted_stop_retry_s
 
 
+def _awaited_since_s(watch: Watch, retry_s: float, now_s: float) -> float:
+    """Since when: from its sending when this process sent it beside a vanished one, else from now."""
+    if watch.stop_awaited_s is not None:
+        return watch.stop_awaited_s
+    sent_s = watch.backup_tried_s
+    return now_s if sent_s is None or now_s - sent_s > 2 * retry_s else sent_s
+
+
 def _covered(watch: Watch) -> Watch:
-    return replace(watch, naked_since_s=None, stop_tried_s=None)
+    return replace(watch, naked_since_s=None, stop_tried_s=None, stop_awaited_s=None)
 
 
 def _plan_covered(

@@ -175,6 +175,25 @@ def test_a_stop_whose_fate_is_unknown_is_waited_for_a_moment_then_another_is_pla
     assert [sum(isinstance(a, PlaceStop) for a in made.actions) for made in (first, waiting, again)] == [0, 0, 1]
 
 
+def test_a_stop_that_is_proven_never_to_have_arrived_is_not_waited_for_any_longer() -> None:
+    """It was sent beside one that had vanished; its fate was known after a second, and nothing was sent for nine more."""
+    unknown = (*open_events(), stop_events()[0], ev.OrderUnknown(at(3), STOP, "the venue said apiLimitExceeded"))
+    first = planned(ledger(*unknown), s=10)
+    proven = ledger(*unknown, ev.OrderEnded(at(4), STOP, EndReason.NOT_PLACED, Qty(D(0)), "two complete looks"))
+
+    assert [type(a) for a in first.actions if isinstance(a, PlaceStop)] == []
+    assert [type(a) for a in planned(proven, watch=first.watch, s=11).actions if isinstance(a, PlaceStop)] == [PlaceStop]
+
+
+@pytest.mark.parametrize(("sent_s", "waits"), [(4, False), (6, True), (None, True)])
+def test_a_second_stop_is_waited_for_from_its_sending_on(sent_s: float | None, waits: bool) -> None:
+    state = ledger(*open_events(), stop_events()[0], ev.OrderUnknown(at(3), STOP, "timeout"))
+
+    made = planned(state, watch=replace(NEW_WATCH, backup_tried_s=sent_s), s=10)
+
+    assert any(isinstance(a, PlaceStop) for a in made.actions) is not waits
+
+
 def test_a_refused_stop_is_tried_again_and_then_the_position_is_closed() -> None:
     state = ledger(*open_events(), stop_events()[0], ev.OrderRejected(at(3), STOP, "invalidPrice"))
 
