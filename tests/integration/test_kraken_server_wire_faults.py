@@ -83,11 +83,16 @@ async def test_checkers_pull_the_levers_over_http(server: KrakenServer, client: 
         for page, body in (
             ("faults", {"kind": "list_missing", "path": "openpositions"}),
             ("mode", {"symbol": "PF_XBTUSD", "mode": "suspended"}),
+            ("depth", {"symbol": "PF_XBTUSD", "share": "0"}),
         ):
             async with http.post(f"{base}/{page}", json=body) as response:
                 assert response.status == 200
         async with http.post(f"{base}/mode", json={"symbol": "PF_NOPEUSD", "mode": "suspended"}) as response:
             refused = response.status
+        for share in ("1.5", "much", "NaN", None):
+            async with http.post(f"{base}/depth", json={"symbol": "PF_XBTUSD", "share": share}) as response:
+                assert (response.status, "share" in await response.text()) == (400, True)
+        assert (await client.fetch_order_book(BTC))["bids"] == []
         with pytest.raises(ccxt.ExchangeNotAvailable):
             await client.fetch_positions()
         async with http.get(f"{base}/state") as response:

@@ -262,6 +262,15 @@ class SimExchange(ExchangeViews):
         market.version += 1
         self._commit("set_mode", {"symbol": symbol, "mode": mode.value}, accepted=True)
 
+    def set_depth(self, symbol: str, share: Decimal) -> None:
+        """Leave `share` (0 to 1, else ValueError) of each level of a market's book, both sides: 0 is an empty one. Prices go on moving."""
+        if not (share.is_finite() and 0 <= share <= 1):
+            raise ValueError(f"share {share}: from 0 (no book) to 1 (all of it)")
+        market = self._market(symbol)
+        market.depth_left = share
+        market.version += 1
+        self._commit("set_depth", {"symbol": symbol, "share": str(share)}, accepted=True)
+
     def announce_maintenance(self, start_ms: int, downtime_minutes: int, post_only_minutes: int = 5) -> Notice:
         """Announce that from start_ms (market time) the venue is down for a while, then post-only, then as before."""
         notice = self._calendar.announce_maintenance(self.now_ms, start_ms, downtime_minutes, post_only_minutes)
@@ -337,6 +346,8 @@ class SimExchange(ExchangeViews):
                     self.set_self_trade(SelfTrade(args["strategy"]))
                 case "set_mode":
                     self.set_mode(args["symbol"], MarketMode(args["mode"]))
+                case "set_depth":
+                    self.set_depth(args["symbol"], Decimal(args["share"]))
                 case unknown:
                     raise ValueError(f"unknown command record {unknown!r}: written by another version?")
         finally:

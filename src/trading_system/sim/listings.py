@@ -133,7 +133,7 @@ def row_of(facts: TopFacts) -> TopRow:
 def top_row(market: MarketState, now_ms: int) -> TopRow:
     """The same quote as `quote_row` gives, for one who looks at every market all the time."""
     row = row_of(top_facts(market, now_ms))
-    if not (market.orders or market.taken):
+    if market.is_as_written:
         return row
     bid, ask = (next((price for price, _ in _side(market, side)), None) for side in (Side.BUY, Side.SELL))
     return row._replace(bid=bid, ask=ask)

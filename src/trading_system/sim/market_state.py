@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from trading_system.domain.orders import Side
+from trading_system.domain.units import floor_to_step
 from trading_system.sim.book import Level, Touch, levels, touch
 from trading_system.sim.margin_schedule import margin_levels
 from trading_system.sim.model import MarketMode, OrderRow, TriggerSignal
@@ -20,6 +21,7 @@ from trading_system.sim.source import MarketSpec, PriceBars, PricePoint
 from trading_system.sim.trailing import follows_at
 
 _INFINITY: Final = float("inf")
+_WHOLE: Final = Decimal(1)
 _TRADES_KEPT: Final = 1_000
 """Public trades of one market that can be paged through."""
 _TRADES_SAVED: Final = 100
@@ -38,7 +40,7 @@ class MarketState:
 
     __slots__ = (
         "_average_ms", "_index_above", "_index_below", "_last_above", "_last_below", "_limit_buy", "_limit_sell", "_mark_above",
-        "_mark_below", "_touch", "_trade_types", "at_ms", "bars", "cross_f", "digits", "funding_absolute", "funding_relative",
+        "_mark_below", "_touch", "_trade_types", "at_ms", "bars", "cross_f", "depth_left", "digits", "funding_absolute", "funding_relative",
         "half_spread", "index", "index_bars", "last", "margin_levels", "mark", "mark_bars", "mid", "mode", "number", "orders", "point_no",
         "position_f", "premium", "premium_ms", "premium_sum", "ruin_above", "ruin_below", "spec", "taken", "tick_f",
         "touched", "trade_seq", "trades", "version", "volume",
@@ -62,6 +64,7 @@ class MarketState:
         self.half_spread = spec.half_spread_bps * 1e-4
         self.margin_levels = margin_levels(spec.margin_class)
         self.mode = MarketMode.ONLINE
+        self.depth_left = _WHOLE  # share of the book that stands there: less of it when market makers have left
         self.bars, self.mark_bars, self.index_bars = bars, mark_bars, index_bars
         self.orders: dict[str, OrderRow] = {}
         self._average_ms = mark_average_ms
@@ -207,10 +210,16 @@ class MarketState:
             return None
         return Side.BUY if gap > 0 else Side.SELL
 
+    @property
+    def is_as_written(self) -> bool:
+        """True while the book is the synthetic one: nobody has an order in it, took from it at this point, or left it."""
+        return not self.orders and not self.taken and self.depth_left == _WHOLE
+
     def levels(self, side: Side) -> Iterator[Level]:
         """What is left of the synthetic side (BUY = bids), best first; what we took at this point is gone."""
         for level in levels(side, self.touch, self.spec, self.point_no + self.number * 1009):
-            left = level.size - self.taken.get((side, level.number), Decimal(0))
+            stands = level.size if self.depth_left == _WHOLE else floor_to_step(level.size * self.depth_left, self.spec.size_step)
+            left = stands - self.taken.get((side, level.number), Decimal(0))
             if left > 0:
                 yield Level(level.number, level.ticks, left)
 
@@ -239,6 +248,7 @@ class MarketState:
             "counts": {name: getattr(self, name) for name in _COUNTS},
             "funding": [str(self.funding_absolute), str(self.funding_relative)],
             "mode": self.mode.value,
+            "depth_left": str(self.depth_left),
             "trades": [list(trade) for trade in islice(self.trades, max(0, len(self.trades) - _TRADES_SAVED), None)],
             "trade_types": [list(item) for item in self._trade_types.items() if item[0] > self.trade_seq - _TRADES_SAVED],
             "taken": [[side.value, number, str(size)] for (side, number), size in self.taken.items()],
@@ -252,6 +262,7 @@ class MarketState:
             setattr(self, name, value)
         self.funding_absolute, self.funding_relative = (Decimal(text) for text in state["funding"])
         self.mode = MarketMode(state["mode"])
+        self.depth_left = Decimal(state.get("depth_left", _WHOLE))
         self.trades.extend((seq, at_ms, price, volume) for seq, at_ms, price, volume in state["trades"])
         self._trade_types = dict(state.get("trade_types", ()))
         self.taken = {(Side(side), number): Decimal(size) for side, number, size in state["taken"]}

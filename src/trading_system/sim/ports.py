@@ -133,10 +133,10 @@ class SimVenue:
             known = self._tickers.get(symbol)
             if known is not None and known[0] == version:
                 ticker = known[1] if known[1].at == now else moved_to(known[1], now)
-            elif market.orders or market.taken:  # orders of ours stand in the book, or took from it
-                ticker = _ticker(self._exchange.top(symbol), now)
-            else:
+            elif market.is_as_written:
                 ticker = late_ticker(top_facts(market, now_ms), now)
+            else:
+                ticker = _ticker(self._exchange.top(symbol), now)
             self._tickers[symbol] = (version, ticker)
             quotes.append(ticker)
         return tuple(quotes)

@@ -5,6 +5,7 @@ GET  /_sim/log      requests and answers with seq and time (after_seq, limit)
 GET  /_sim/events   orders that appeared, changed, left; fills; account entries, with seq and process time (after_seq, limit)
 POST /_sim/faults   {"kind": …, "path": "sendorder", "count": 1, "skip": 0, "delay_s": 0}
 POST /_sim/mode     {"symbol": "PF_XBTUSD", "mode": "post_only"}
+POST /_sim/depth    {"symbol": "PF_XBTUSD", "share": "0.05"}: how much of the book is left; 0 = none
 POST /_sim/maintenance  {"in_s": 600, "minutes": 10, "post_only_minutes": 5}: announce it (market time)
 POST /_sim/delist  {"symbol": "PF_XBTUSD", "in_s": 600}: announce the end of a contract
 POST /_sim/delays  {"orders_ms": 0, "positions_ms": 0, "fills_ms": 0}: how far the listings lag (process time)
@@ -16,7 +17,7 @@ POST /_sim/feeds    {"action": "drop"}: cut every WebSocket
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any, Final
 
@@ -83,6 +84,14 @@ def offset_ms(row: Mapping[str, Any], key: str = "offset_s") -> int:
     return round(offset_s * 1000)
 
 
+def share_of(row: Mapping[str, Any], key: str = "share") -> Decimal:
+    """A share from {key: "0.05"}; ValueError when it is no number."""
+    try:
+        return Decimal(str(row[key]))
+    except InvalidOperation:
+        raise ValueError(f"{key} {row[key]!r}: must be a number from 0 to 1") from None
+
+
 class Inspection:
     """The pages. `facts` adds what only the server knows; `publish` follows every change; `drop_feeds` cuts the WebSockets."""
 
@@ -135,6 +144,8 @@ class Inspection:
                     self._faults.add(fault_of(row))
                 case "mode":
                     self._desk.exchange.set_mode(row["symbol"], MarketMode(row["mode"]))
+                case "depth":
+                    self._desk.exchange.set_depth(row["symbol"], share_of(row))
                 case "maintenance":
                     start_ms = self._desk.now_ms + int(row.get("in_s", 0)) * 1000
                     self._desk.exchange.announce_maintenance(start_ms, int(row.get("minutes", 10)), int(row.get("post_only_minutes", 5)))
@@ -150,7 +161,7 @@ class Inspection:
                 case "feeds":
                     await self._drop_feeds()
                 case _:
-                    return web.Response(status=404, text="levers: faults, mode, maintenance, delist, delays, clock, vanish, feeds")
+                    return web.Response(status=404, text="levers: faults, mode, depth, maintenance, delist, delays, clock, vanish, feeds")
         except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError) as error:
             return web.Response(status=400, text=f"{page}: {error}")
         self._publish()
