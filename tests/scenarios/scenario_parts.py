@@ -200,6 +200,11 @@ def touch(name: str, content: str | None = None) -> Act:
     return act
 
 
+def book_holds(share: str, symbol: Symbol = BTC) -> Act:
+    """Market makers leave: so much of each level of the book is left, "0" = nobody stands there; "1" = all are back."""
+    return lambda world: world.as_other(lambda x: x.set_depth(to_venue(symbol), D(share)), Actor.VENUE)
+
+
 def remove(name: str) -> Act:
     return lambda world: (world.data_dir / name).unlink()
 

@@ -59,6 +59,8 @@ class PositionParameters:
     """A level that could not be placed is tried a second time after this, and then every cooldown."""
     take_profit_cooldown_s: float = 600.0
     stop_retry_s: float = 5.0
+    stop_pace_s: float = 2.0
+    """A stop that rested and is gone (it fired, and nobody stood there to trade with) is followed by the next one no sooner than this."""
     backup_retry_s: float = 12.0
     lists_lag_s: float = 60.0
     """How far a list of open orders may be behind: for so long after one that missed a stop, a list that shows it proves nothing."""
@@ -133,6 +135,8 @@ class Watch:
     """Since when the books have shown this quantity."""
     naked_since_s: float | None = None
     stop_tried_s: float | None = None
+    stop_sent_s: float | None = None
+    """When a stop was last placed, whatever became of it."""
     stop_awaited_s: float | None = None
     """Since when a stop that no plan of this kind sent (a second one beside a vanished one, one of an earlier process) may come to life."""
     backup_tried_s: float | None = None

@@ -73,9 +73,9 @@ def plan_stop(
     if view.venue_naked_s is not None and position.state is not PositionState.OPEN:
         backup = _plan_backup(position, orders, view, watch, params, now_s)
         if backup is not None:
-            return (backup,), replace(watch, backup_tried_s=now_s)
+            return (backup,), replace(watch, backup_tried_s=now_s, stop_sent_s=now_s)
     if _is_as_wanted(position, orders, qty):
-        return (), watch if watch.naked_since_s is None and watch.stop_tried_s is None else _covered(watch)
+        return (), watch if watch.naked_since_s is None and watch.stop_tried_s is None else _covered(watch, params, now_s)
     resting = [o for o in orders.values() if o.purpose is OrderPurpose.STOP and o.state is OrderState.LIVE and o.protects > 0]
     # one we have asked to cancel protects nobody: the request may arrive late, and a list that still shows it may be an old one
     live = [order for order in resting if order.cancel_requested_at is None]
@@ -100,6 +100,8 @@ def plan_stop(
             return (), watch
     if _is_waiting(orders, watch, retry_s, now_s):
         return (), watch
+    if not live and watch.stop_sent_s is not None and now_s - watch.stop_sent_s < params.stop_pace_s:
+        return (), watch  # it fired at once into a book with nobody in it, and the next one would too
     trigger = _trigger(position, view, params)
     if trigger is None:
         return (), watch
@@ -108,6 +110,7 @@ def plan_stop(
     if movable:
         main = movable[-1]
         return (MoveStop(position.position_id, main.client_order_id, Qty(main.remaining + missing), trigger, "position grew"),), watch
+    watch = replace(watch, stop_sent_s=now_s)
     return (PlaceStop(position.position_id, Qty(missing), trigger, f"{qty - covered} of {qty} without a stop"),), watch
 
 
@@ -173,8 +176,10 @@ def _awaited_since_s(watch: Watch, retry_s: float, now_s: float) -> float:
     return now_s if sent_s is None or now_s - sent_s > 2 * retry_s else sent_s
 
 
-def _covered(watch: Watch) -> Watch:
-    return replace(watch, naked_since_s=None, stop_tried_s=None, stop_awaited_s=None)
+def _covered(watch: Watch, params: PositionParameters, now_s: float) -> Watch:
+    """Nothing is naked. A stop placed a moment ago has yet to show that it holds: until then the time without one is not over."""
+    is_proven = watch.stop_sent_s is None or now_s - watch.stop_sent_s >= params.stop_pace_s
+    return replace(watch, naked_since_s=None if is_proven else watch.naked_since_s, stop_tried_s=None, stop_awaited_s=None)
 
 
 def _plan_covered(
@@ -182,7 +187,7 @@ def _plan_covered(
 ) -> tuple[tuple[Action, ...], Watch]:
     """Nothing is naked: tidy up, but never more often than a refused attempt may be repeated."""
     if watch.naked_since_s is not None:
-        watch = _covered(watch)
+        watch = _covered(watch, params, now_s)
     actions = _keep(position, cover, view, watch, params)
     retry_s = _retry_s(position, params)
     if not actions:
@@ -225,7 +230,7 @@ def _give_up(position: Position, view: MarketView, watch: Watch, params: Positio
         return BeginClose(position.position_id, CloseReason.THROUGH_STOP, evidence)
     naked_s = 0.0 if watch.naked_since_s is None else now_s - watch.naked_since_s
     if naked_s >= params.naked_hard_s:
-        return BeginClose(position.position_id, CloseReason.STOP_REFUSED, f"no stop could be placed for {naked_s:.0f} s")
+        return BeginClose(position.position_id, CloseReason.STOP_REFUSED, f"no stop held for {naked_s:.0f} s")
     return None
 
 

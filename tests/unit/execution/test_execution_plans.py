@@ -194,6 +194,29 @@ def test_a_second_stop_is_waited_for_from_its_sending_on(sent_s: float | None, w
     assert any(isinstance(a, PlaceStop) for a in made.actions) is not waits
 
 
+FIRED = (*protected_events(), ev.OrderEnded(at(9), STOP, EndReason.CANCELLED, Qty(D(0)), "status: cancelled ioc_order_failed"))
+
+
+@pytest.mark.parametrize(("sent_s", "again"), [(None, True), (7, True), (9, False)])
+def test_a_stop_that_fired_unfilled_a_moment_after_it_was_placed_is_not_followed_at_once(sent_s: float | None, again: bool) -> None:
+    made = planned(ledger(*FIRED), watch=replace(NEW_WATCH, stop_sent_s=sent_s), s=10)
+
+    assert any(isinstance(a, PlaceStop) for a in made.actions) is again
+    if again:
+        assert made.watch.stop_sent_s == 10
+
+
+def test_stops_that_rest_for_a_moment_only_do_not_put_the_close_off_for_ever() -> None:
+    since_0 = replace(NEW_WATCH, naked_since_s=0, stop_tried_s=9, stop_sent_s=9)
+
+    resting = planned(ledger(*protected_events()), watch=since_0, s=10).watch
+    held = planned(ledger(*protected_events()), watch=since_0, s=12).watch
+    hard = planned(ledger(*FIRED), watch=replace(resting, stop_sent_s=59), s=60)
+
+    assert (resting.naked_since_s, held.naked_since_s) == (0, None)
+    assert hard.actions == (BeginClose(PID, CloseReason.STOP_REFUSED, "no stop held for 60 s"),)
+
+
 def test_a_refused_stop_is_tried_again_and_then_the_position_is_closed() -> None:
     state = ledger(*open_events(), stop_events()[0], ev.OrderRejected(at(3), STOP, "invalidPrice"))
 
@@ -205,7 +228,7 @@ def test_a_refused_stop_is_tried_again_and_then_the_position_is_closed() -> None
     assert [type(a) for a in first.actions if isinstance(a, PlaceStop)] == [PlaceStop]
     assert not any(isinstance(a, PlaceStop) for a in soon.actions)
     assert any(isinstance(a, PlaceStop) for a in later.actions)
-    assert hard.actions == (BeginClose(PID, CloseReason.STOP_REFUSED, "no stop could be placed for 60 s"),)
+    assert hard.actions == (BeginClose(PID, CloseReason.STOP_REFUSED, "no stop held for 60 s"),)
 
 
 def test_nothing_is_closed_while_the_market_does_not_execute() -> None:
