@@ -98,6 +98,13 @@ class SlowAnswer:
 
 
 @dataclass(frozen=True)
+class Hangs:
+    """It never reaches the exchange; the caller waits so long to learn nothing."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class CutTo:
     """Only so much of the order meets liquidity: of an immediate order the rest is cancelled by the venue."""
 
@@ -111,7 +118,7 @@ class ProcessDies:
     moment: Literal["before", "after"]
 
 
-Answer: TypeAlias = RequestLost | AnswerLost | ArrivesLate | Refused | Raises | Doubled | SlowAnswer | CutTo | ProcessDies
+Answer: TypeAlias = RequestLost | AnswerLost | ArrivesLate | Refused | Raises | Doubled | SlowAnswer | Hangs | CutTo | ProcessDies
 
 
 @dataclass(frozen=True)
@@ -245,6 +252,10 @@ class Wire:
                 await self.clock.sleep(answer.seconds)
                 await self._alive()
                 return outcome
+            case Hangs():
+                await self.clock.sleep(answer.seconds)
+                await self._alive()
+                return unknown("no answer in time")
             case ProcessDies():
                 if answer.moment == "after":
                     await self._call(deliver)

@@ -21,9 +21,10 @@ from scenario_parts import (
     drop_stops,
     limit_by_hand,
     market_is,
+    operator,
     stop_by_hand,
 )
-from scripted_wire import On, Read, Refused, RequestLost
+from scripted_wire import Hangs, On, Read, Refused, RequestLost
 
 from trading_system.domain import events as ev
 from trading_system.domain.modes import Mode
@@ -31,6 +32,7 @@ from trading_system.domain.orders import Direction, Side
 from trading_system.domain.positions import CloseReason, EndReason, PositionState
 from trading_system.sim.model import MarketMode, OrderType
 from trading_system.torture.venue_log import Actor, WatchedExchange
+from trading_system.wiring.control_protocol import FlattenOrder
 
 D = Decimal
 QUIET_LIFE = ["entry placed", "entry filled", "stop placed", "tp1 placed", "tp2 placed"]
@@ -117,6 +119,23 @@ def test_fault_c02_an_adopted_position_is_managed_but_never_closed_for_want_of_a
     assert len(end.stops()) == 1
     assert end.told("NAKED_POSITION")
     assert end.modes[-1] is Mode.KILL_SWITCH, "entries are off until somebody looked"
+
+
+def test_a_close_without_an_answer_does_not_keep_the_stop_waiting() -> None:
+    """The stop had vanished while the close was on its way: for nine seconds nothing was sent."""
+    end = play(
+        Scenario(
+            acts=(At(60, operator(FlattenOrder("FLATTEN 1 POSITION"))), At(61, drop_stops())),
+            wire=(On("close", Hangs(10.0), times=1),),
+            until_s=120,
+        )
+    )
+
+    assert [sent.request.size for sent in end.sent("stop")] == [D("0.1250")] * 2
+    assert end.naked_s() <= 4
+    assert len(end.sent("close")) == 1, "the one that hung never arrived"
+    assert end.position() == 0
+    assert not end.exchange.open_orders()
 
 
 def every_stop_vanishes(world: Hands) -> None:

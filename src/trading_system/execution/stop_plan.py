@@ -75,7 +75,7 @@ def plan_stop(
         if backup is not None:
             return (backup,), replace(watch, backup_tried_s=now_s, stop_sent_s=now_s)
     if _is_as_wanted(position, orders, qty):
-        return (), watch if watch.naked_since_s is None and watch.stop_tried_s is None else _covered(watch, params, now_s)
+        return (), watch if watch.naked_since_s is None and watch.stop_tried_s is None else _covered(orders, watch, params, now_s)
     resting = [o for o in orders.values() if o.purpose is OrderPurpose.STOP and o.state is OrderState.LIVE and o.protects > 0]
     # one we have asked to cancel protects nobody: the request may arrive late, and a list that still shows it may be an old one
     live = [order for order in resting if order.cancel_requested_at is None]
@@ -85,7 +85,7 @@ def plan_stop(
     # less than a step cannot be protected by any order: it is dust, not a naked position
     missing = floor_to_step(max(ZERO, qty - covered), view.size_step)
     if missing <= 0:
-        return _plan_covered(position, Cover(own, doomed, covered), view, watch, params, now_s)
+        return _plan_covered(position, orders, Cover(own, doomed, covered), view, watch, params, now_s)
     if watch.naked_since_s is None:
         watch = replace(watch, naked_since_s=now_s)
     give_up = _give_up(position, view, watch, params, now_s)
@@ -151,11 +151,13 @@ def _plan_backup(
     anything. The books learn of a vanished stop only by complete evidence, which failing look-ups can hold up for a minute. The
     extra stop is cancelled again once both are seen to rest.
     """
-    listed = view.listed or frozenset()
-    stops = [key for key, order in orders.items() if order.purpose is OrderPurpose.STOP and not order.is_foreign]
-    if not stops or any(key in listed or key not in watch.stops_seen for key in stops):
-        return None
     if watch.backup_tried_s is not None and now_s - watch.backup_tried_s < params.backup_retry_s:
+        return None
+    listed = view.listed or frozenset()
+    stops = [(key, order) for key, order in orders.items() if order.purpose is OrderPurpose.STOP and not order.is_foreign]
+    # one that was sent here and has had its time without an answer or a list that shows it, is no cover to wait for either
+    overdue = watch.backup_tried_s is not None
+    if not stops or any(key in listed or not (key in watch.stops_seen or (overdue and order.is_uncertain)) for key, order in stops):
         return None
     qty = floor_to_step(position.qty, view.size_step)
     trigger = stop_on_tick(position.direction, position.stop_wanted, view.tick)
@@ -176,18 +178,29 @@ def _awaited_since_s(watch: Watch, retry_s: float, now_s: float) -> float:
     return now_s if sent_s is None or now_s - sent_s > 2 * retry_s else sent_s
 
 
-def _covered(watch: Watch, params: PositionParameters, now_s: float) -> Watch:
-    """Nothing is naked. A stop placed a moment ago has yet to show that it holds: until then the time without one is not over."""
-    is_proven = watch.stop_sent_s is None or now_s - watch.stop_sent_s >= params.stop_pace_s
-    return replace(watch, naked_since_s=None if is_proven else watch.naked_since_s, stop_tried_s=None, stop_awaited_s=None)
+def _covered(orders: Mapping[ClientOrderId, OwnOrder], watch: Watch, params: PositionParameters, now_s: float) -> Watch:
+    """Nothing is naked by the books. One that was just placed has yet to hold: it may have fired at once, and nobody has heard.
+
+    Until a list shows a stop, or so much time has passed that its end would be known, the time without one is not over.
+    """
+    stops = [(key, order) for key, order in orders.items() if order.purpose is OrderPurpose.STOP and order.state is OrderState.LIVE]
+    is_seen = any(order.is_foreign or key in watch.stops_seen for key, order in stops)
+    has_held = is_seen or watch.stop_sent_s is None or now_s - watch.stop_sent_s >= params.backup_retry_s
+    return replace(watch, naked_since_s=None if has_held else watch.naked_since_s, stop_tried_s=None, stop_awaited_s=None)
 
 
 def _plan_covered(
-    position: Position, cover: Cover, view: MarketView, watch: Watch, params: PositionParameters, now_s: float
+    position: Position,
+    orders: Mapping[ClientOrderId, OwnOrder],
+    cover: Cover,
+    view: MarketView,
+    watch: Watch,
+    params: PositionParameters,
+    now_s: float,
 ) -> tuple[tuple[Action, ...], Watch]:
     """Nothing is naked: tidy up, but never more often than a refused attempt may be repeated."""
     if watch.naked_since_s is not None:
-        watch = _covered(watch, params, now_s)
+        watch = _covered(orders, watch, params, now_s)
     actions = _keep(position, cover, view, watch, params)
     retry_s = _retry_s(position, params)
     if not actions:

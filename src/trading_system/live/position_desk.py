@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from trading_system.data.market_registry import MarketRegistry
-from trading_system.domain.actions import Action, BeginClose, FinishClose, PlaceTakeProfit
+from trading_system.domain.actions import Action, BeginClose, CloseStep, FinishClose, PlaceTakeProfit
 from trading_system.domain.market import Instrument, Ticker, TradingStatus
 from trading_system.domain.orders import ClientOrderId, PositionId
 from trading_system.domain.positions import Position
@@ -29,7 +29,7 @@ from trading_system.live.quotes import QuoteBook
 from trading_system.live.volatility import VolatilityBook
 
 _WAIT_S: Final = 1.0
-"""Process seconds one round of work waits for its slowest position."""
+"""Process seconds one round of work waits for its slowest position, and a position for the answer to its close."""
 _ROUNDS_MAX: Final = 6
 """A plan's outcome may ask for the next plan at once (entry complete → targets → orders); a runaway is cut here."""
 
@@ -117,10 +117,6 @@ class PositionDesk:
         finished, self._finished = tuple(self._finished), []
         return finished
 
-    def naked_since_s(self, position_id: PositionId) -> float | None:
-        """Since when (process seconds) the plans have seen this position without full cover."""
-        return self._watches.get(position_id, NEW_WATCH).naked_since_s
-
     def renew_take_profits(self) -> None:
         """After a resume the levels a halt took away are placed again at once, without their usual wait."""
         self._watches = {key: replace(watch, take_profit_tried=()) for key, watch in self._watches.items()}
@@ -131,9 +127,11 @@ class PositionDesk:
         try:
             for _ in range(_ROUNDS_MAX):
                 for action in actions:
+                    # a profit target or a close without an answer must not keep the same position's stop waiting
                     if isinstance(action, PlaceTakeProfit):
-                        # a profit target without an answer must not keep the same position's stop waiting
                         self._spawn(f"{action.purpose.value} of {position_id}", self._act(host, position, action))
+                    elif isinstance(action, CloseStep):
+                        await asyncio.wait([self._spawn(f"close of {position_id}", self._close(host, position, action))], timeout=_WAIT_S)
                     else:
                         await self._act(host, position, action)
                 current = host.positions.get(position_id)
@@ -144,6 +142,17 @@ class PositionDesk:
                     return
         finally:
             self._busy.discard(position_id)
+
+    async def _close(self, host: DeskHost, position: Position, step: CloseStep) -> None:
+        """One step of closing; what comes of it is planned on at once, unless somebody is at it."""
+        await self._act(host, position, step)
+        current = host.positions.get(position.position_id)
+        if current is None or not current.state.is_active or position.position_id in self._busy:
+            return
+        actions = self._plan(host, current)
+        if actions:
+            self._busy.add(position.position_id)
+            await self._perform(host, current, actions)
 
     async def _act(self, host: DeskHost, position: Position, action: Action) -> None:
         report = await host.gateway.perform(action)

@@ -21,6 +21,11 @@ def mode_of(draw: float) -> MarketMode:
     return MODES[int(draw * len(MODES)) % len(MODES)]
 
 
+def share_of(draw: float) -> Decimal:
+    """The share of the book that is left, by a number in [0, 1): in half of the cases nothing, at most 2 %."""
+    return Decimal(0) if draw < 0.5 else Decimal(str(round((draw - 0.5) * 0.04, 5)))
+
+
 def perform(exchange: SimExchange, moment: Moment) -> bool:
     """Do it; False when there was nothing to do it to (no position, no stop)."""
     match moment.kind:

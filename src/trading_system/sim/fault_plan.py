@@ -54,6 +54,8 @@ class FaultKind(Enum):
     MARKET_MODE = "market_mode"
     """One market, or all, is post-only, cancel-only or suspended."""
     FEED_SILENT = "feed_silent"
+    THIN_BOOK = "thin_book"
+    """On one market, or all, hardly anybody or nobody stands in the book: what fires there does not fill."""
     # moments, per hour
     STOP_VANISHES = "stop_vanishes"
     HUMAN_CLOSE = "human_close"
@@ -84,6 +86,7 @@ _WINDOWS: Final = frozenset(
         FaultKind.STOPS_REFUSED,
         FaultKind.MARKET_MODE,
         FaultKind.FEED_SILENT,
+        FaultKind.THIN_BOOK,
     }
 )
 _MOMENTS: Final = frozenset(
@@ -137,6 +140,7 @@ _RATE_MAX: Final[Mapping[FaultKind, float]] = MappingProxyType(
         FaultKind.ORDER_VANISHES: 3.0,
         FaultKind.FORCED_CLOSE: 1.0,
         FaultKind.FUNDING_DEBIT: 0.5,
+        FaultKind.THIN_BOOK: 6.0,
     }
 )
 _SHARE_ON: Final = 0.4
@@ -150,6 +154,7 @@ _LASTS_S: Final[Mapping[FaultKind, tuple[float, float]]] = MappingProxyType(
         FaultKind.STOPS_REFUSED: (5.0, 120.0),
         FaultKind.MARKET_MODE: (10.0, 600.0),
         FaultKind.FEED_SILENT: (10.0, 600.0),
+        FaultKind.THIN_BOOK: (5.0, 300.0),
     }
 )
 
@@ -168,7 +173,10 @@ class FaultPlan:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One class at work from `from_s` (included) to `to_s`. target: which read or market ("" = all); size: lag in s, or which mode."""
+    """One class at work from `from_s` (included) to `to_s`.
+
+    target: which read or market ("" = all). size: lag in s, which mode, or how thin.
+    """
 
     kind: FaultKind
     from_s: float
@@ -241,7 +249,7 @@ def _particulars(kind: FaultKind, rng: SeededRandom, markets: Sequence[str]) -> 
             return rng.choice(READS), 0.0
         case FaultKind.READS_STALE:
             return rng.choice(LAGGING), rng.uniform(1.0, 60.0)
-        case FaultKind.MARKET_MODE:
+        case FaultKind.MARKET_MODE | FaultKind.THIN_BOOK:
             return ("" if rng.random() < 0.3 else rng.choice(list(markets))), rng.random()
         case _:
             return "", 0.0

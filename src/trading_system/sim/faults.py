@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -38,12 +39,13 @@ from trading_system.domain.protocols import Clock
 from trading_system.domain.symbols import Symbol, to_venue
 from trading_system.domain.units import to_ms
 from trading_system.sim.exchange import SimExchange
+from trading_system.sim.executor import IOC_FAILED
 from trading_system.sim.fault_data import distort_bars, distort_quote
-from trading_system.sim.fault_hands import VENUE_ACTS, mode_of, perform
+from trading_system.sim.fault_hands import VENUE_ACTS, mode_of, perform, share_of
 from trading_system.sim.fault_plan import LAGGING, FaultKind, FaultPlan, Window, draw_moments, draw_windows
 from trading_system.sim.fault_reads import PastValues
 from trading_system.sim.fault_wire import Act, Wire
-from trading_system.sim.model import MarketMode, SimEvent
+from trading_system.sim.model import MarketMode, OrderFeed, SimEvent
 from trading_system.sim.ports import SimVenue
 from trading_system.sim.rng import seeded
 
@@ -154,6 +156,14 @@ class FaultyVenue:
                 self._active.append(window)
         if any(window.kind is FaultKind.MARKET_MODE for window in (*ended, *self._active)):
             self._set_modes()
+        if any(window.kind is FaultKind.THIN_BOOK for window in (*ended, *self._active)):
+            self._set_depths()
+
+    def _set_depths(self) -> None:
+        for symbol in self._exchange.symbols():
+            thin = [w for w in self._active if w.kind is FaultKind.THIN_BOOK and w.target in ("", symbol)]
+            with self._acting("venue"):
+                self._exchange.set_depth(symbol, min((share_of(window.size) for window in thin), default=Decimal(1)))
 
     def _set_modes(self) -> None:
         wanted = dict.fromkeys(self._exchange.symbols(), MarketMode.ONLINE)
@@ -176,6 +186,8 @@ class FaultyVenue:
 
     def _note_change(self, event: SimEvent) -> None:
         self._is_changed = True
+        if isinstance(event, OrderFeed) and event.is_gone and event.reason == IOC_FAILED and event.order.trigger_signal is not None:
+            self._disturbed[event.order.symbol] = self._exchange.now_ms  # a stop fired, and nobody was there
 
     def reconnect(self) -> None:
         """A new process: what the feed held for the old one is gone with its connection."""

@@ -9,6 +9,7 @@ from trading_system.torture.check_books import FillChecker
 from trading_system.torture.check_modes import ModeChecker, ModeSeen
 from trading_system.torture.check_naked import NakedChecker, NakedLimits
 from trading_system.torture.check_orders import EntryChecker, EvidenceChecker, ExitChecker, SeatBeltChecker
+from trading_system.torture.check_pace import PaceChecker
 from trading_system.torture.checker import Checker, Journaled, Openness, Violation
 from trading_system.torture.trace import Trace
 from trading_system.torture.venue_log import VenueLog, VenueRecord
@@ -34,7 +35,8 @@ class Checkers:
         self.modes = ModeChecker()
         self.trace = Trace()
         self._all: tuple[Checker, ...] = (
-            self.trace, self.naked, self.entries, self.seat_belt, EvidenceChecker(), ExitChecker(), self.fills, self.modes, *more,
+            self.trace, self.naked, self.entries, self.seat_belt, EvidenceChecker(), ExitChecker(), PaceChecker(), self.fills,
+            self.modes, *more,
         )  # fmt: skip
         self.violations: list[Violation] = []
 

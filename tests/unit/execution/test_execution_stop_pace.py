@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from execution_builders import D, at, ledger, open_events, protected_events, stop_events
+from execution_builders import D, a_view, at, ledger, open_events, protected_events, stop_events
 from execution_plan_cases import PID, STOP, planned
 from trading_system.domain import events as ev
 from trading_system.domain.actions import BeginClose, PlaceStop
+from trading_system.domain.orders import ClientOrderId
 from trading_system.domain.positions import CloseReason, EndReason
 from trading_system.domain.units import Qty
 from trading_system.execution.position_view import NEW_WATCH
@@ -57,14 +58,29 @@ def test_a_stop_that_fired_unfilled_a_moment_after_it_was_placed_is_not_followed
 
 
 def test_stops_that_rest_for_a_moment_only_do_not_put_the_close_off_for_ever() -> None:
+    """One that fired at once counted as cover until its end was heard of, and the minute without a stop began anew each time."""
     since_0 = replace(NEW_WATCH, naked_since_s=0, stop_tried_s=9, stop_sent_s=9)
+    protected = ledger(*protected_events())
 
-    resting = planned(ledger(*protected_events()), watch=since_0, s=10).watch
-    held = planned(ledger(*protected_events()), watch=since_0, s=12).watch
-    hard = planned(ledger(*FIRED), watch=replace(resting, stop_sent_s=59), s=60)
+    unseen = planned(protected, watch=since_0, s=12).watch
+    listed = planned(protected, a_view("103", listed=frozenset({STOP}), listed_s=11), since_0, s=12).watch
+    old = planned(protected, watch=since_0, s=21).watch
+    hard = planned(ledger(*FIRED), watch=replace(unseen, stop_sent_s=59), s=60)
 
-    assert (resting.naked_since_s, held.naked_since_s) == (0, None)
+    assert (unseen.naked_since_s, listed.naked_since_s, old.naked_since_s) == (0, None, None)
     assert hard.actions == (BeginClose(PID, CloseReason.STOP_REFUSED, "no stop held for 60 s"),)
+
+
+@pytest.mark.parametrize(("s", "again"), [(41, False), (42, True)])
+def test_a_second_stop_of_unknown_fate_that_no_list_shows_is_followed_by_a_third(s: float, again: bool) -> None:
+    """The first had vanished, the status of both could not be read, and nothing was sent for 45 s."""
+    second = stop_events(attempt=2)[0]
+    state = ledger(*protected_events(), second, ev.OrderUnknown(at(9), ClientOrderId(f"ts-{PID}-sl-2"), "no answer in time"))
+    seen = replace(NEW_WATCH, stops_seen=frozenset({STOP}), backup_tried_s=30)
+
+    made = planned(state, a_view("103", listed=frozenset(), listed_s=s, venue_naked_s=11.0), seen, s=s)
+
+    assert [type(action) for action in made.actions if isinstance(action, PlaceStop)] == [PlaceStop] * again
 
 
 def test_a_refused_stop_is_tried_again_and_then_the_position_is_closed() -> None:

@@ -134,6 +134,31 @@ def test_triggers_rest_in_a_suspended_market_and_fire_when_it_is_online_again() 
     assert venue.position() == 0
 
 
+@pytest.mark.parametrize(("share", "least"), [("0", "0.01"), ("0.000001", "0.0094")])
+def test_a_trigger_that_fires_into_an_empty_or_thin_book_leaves_the_rest_of_the_position(share: str, least: str) -> None:
+    venue = Venue()
+    venue.send("mkt", "buy", "0.01")
+    venue.send("stp", "sell", "0.01", stop_price="79000", trigger_signal="mark", reduce_only=True)
+    venue.exchange.set_depth("PF_XBTUSD", D(share))
+
+    venue.price(78_000.0)
+
+    assert D(least) <= venue.position() <= D("0.01")
+    assert not venue.exchange.open_orders(), "it fired, and what it did not fill is dropped"
+    again = Venue()
+    again.exchange.restore_state(venue.exchange.snapshot_state())
+    assert again.send("mkt", "sell", "0.005", reduce_only=True).status in ("iocWouldNotExecute", "placed")
+    venue.exchange.set_depth("PF_XBTUSD", D(1))
+    assert venue.send("mkt", "sell", "0.01", reduce_only=True).status == "placed"
+    assert venue.position() == 0
+
+
+def test_a_depth_that_is_no_share_is_refused() -> None:
+    for share in ("-0.1", "1.1", "NaN"):
+        with pytest.raises(ValueError, match="share"):
+            Venue().exchange.set_depth("PF_XBTUSD", D(share))
+
+
 def test_resting_reduce_only_limits_shrink_with_the_position_and_end_with_it() -> None:
     venue = Venue()
     venue.send("mkt", "buy", "0.03")

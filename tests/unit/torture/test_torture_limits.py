@@ -20,6 +20,7 @@ from trading_system.torture.check_fates import FateChecker
 from trading_system.torture.check_losses import LossChecker
 from trading_system.torture.check_modes import ModeChecker, ModeSeen
 from trading_system.torture.check_orders import EvidenceChecker
+from trading_system.torture.check_pace import PaceChecker
 from trading_system.torture.mortal import DeathKind
 from trading_system.torture.venue_log import Actor
 
@@ -215,3 +216,26 @@ def test_an_exit_is_no_open_and_takes_no_room() -> None:
     assert bench.rules == []
     assert bench.exchange.watch.held() == ("PF_XBTUSD",)
     assert POSITION in EN
+
+
+# --- L6 ---------------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_every_two_seconds_is_no_flood_and_two_a_second_are_told_once() -> None:
+    for seconds, rules in (((2, 2), []), ((1, 0), ["L6"])):
+        bench = Bench()
+        bench.checker = PaceChecker()
+        bench.enter()
+        for number in range(80):
+            bench.seconds(seconds[number % 2]).send("ioc", "sell", "0.01", f"ts-{POSITION}-cl-{number}", price=90_000)
+        assert bench.rules == rules
+
+
+def test_what_a_human_or_the_network_sends_is_no_flood_of_ours() -> None:
+    bench = Bench()
+    bench.checker = PaceChecker()
+    bench.by(Actor.NETWORK)
+    for number in range(80):
+        bench.send("ioc", "sell", "0.01", f"ts-{POSITION}-cl-{number}", price=90_000)
+
+    assert bench.rules == []
