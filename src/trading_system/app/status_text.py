@@ -49,7 +49,10 @@ def render_status(facts: Facts) -> str:
 def render_offline_status(facts: Facts, holder: int | None = None) -> str:
     """No daemon answers: the disk alone speaks. holder: the process that runs all the same and is silent."""
     runs = "NOT RUNNING" if holder is None else f"NO ANSWER from process {holder}, which may hang: `systemctl restart trading-bot`"
-    who = "nothing is known" if facts["mode"] is None else f"{facts['mode']} on {facts['venue']}, session {facts['session']}"
+    who = "nothing is known"
+    if facts["mode"] is not None:
+        who = f"{facts['mode']} on {facts['venue']}, last session {facts['session']}"
+        who += f" of version {facts['version']}, config {facts['config_hash'][:12]}"
     lines = [
         f"state       {runs}; a start would begin in {facts['state']} · {who}",
         *_latch_lines(facts),

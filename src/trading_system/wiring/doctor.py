@@ -18,6 +18,7 @@ from trading_system.domain.positions import PositionState
 from trading_system.execution.journal_archive import check_archives
 from trading_system.execution.journal_mark import MarkFile, judge_mark
 from trading_system.wiring.data_files import JOURNAL_FILE
+from trading_system.wiring.journal_opening import HASH_SHOWN
 from trading_system.wiring.latches import Latches
 from trading_system.wiring.offline_journal import ReadOnlyMedium, rows_of
 from trading_system.wiring.offline_report import OfflineBooks, offline_positions
@@ -53,7 +54,10 @@ def check_journal(books: OfflineBooks, data_dir: Path) -> tuple[Check, ...]:
     )
     if books.journal is not None:
         session = books.journal.state.session
-        who = "no session" if session is None else f"{session.mode} on {session.venue} ({session.account}), session {session.epoch}"
+        who = "no session"
+        if session is not None:
+            who = f"{session.mode} on {session.venue} ({session.account}), session {session.epoch}"
+            who += f" of version {session.version}, config {session.config_hash[:HASH_SHOWN]}"
         compacted = books.journal.state.compacted
         first = 1 if compacted is None else compacted.archived_seq + 1
         text = f"records {first} to {books.journal.seq}, chain unbroken, {who}, newest at {books.newest_at}"

@@ -23,6 +23,8 @@ from trading_system.execution.journal_sqlite import SqliteMedium, quarantine_jou
 from trading_system.live.log_port import Log
 from trading_system.wiring.data_files import JOURNAL_FILE
 
+HASH_SHOWN: Final = 12
+"""Digits of the configuration's hash in logs and tables."""
 MARK_EVERY_S: Final = 30.0
 """Process seconds: an older copy, or a -wal that went missing, shows when it lost more than this."""
 
@@ -44,15 +46,30 @@ def open_journal(
     _shorten(path, now, rules, log)
     journal, doubt = _open(path, data_dir, now)
     mode, venue = settings.system.mode, settings.exchange.venue
+    before = journal.state.session
     try:
-        journal.begin_session(SessionStarted(now, mode, venue, account, __version__, config_hash, 0))
+        begun = journal.begin_session(SessionStarted(now, mode, venue, account, __version__, config_hash, 0))
     except InvariantViolation as error:
         journal.close()
         raise ConfigError(f"{path}: {error}. Use another system.data_dir, or move the old one away") from error
+    _tell_session(before, begun, log)
     if doubt is None:
         # a doubt is latched before the mark forgets it
         save_mark(data_dir, journal, log)
     return OpenedJournal(journal, doubt)
+
+
+def _tell_session(before: SessionStarted | None, begun: SessionStarted, log: Log) -> None:
+    """Which program this is, and whether the process before was another one: nobody should find that out by its orders."""
+    log.info(ev.SESSION_BEGUN, session=begun.epoch, version=begun.version, config=begun.config_hash[:HASH_SHOWN])
+    if before is not None and (before.version, before.config_hash) != (begun.version, begun.config_hash):
+        log.warning(
+            ev.OTHER_PROGRAM,
+            version=begun.version,
+            version_before=before.version,
+            config=begun.config_hash[:HASH_SHOWN],
+            config_before=before.config_hash[:HASH_SHOWN],
+        )
 
 
 def _open(path: Path, data_dir: Path, now: datetime) -> tuple[Journal, str | None]:

@@ -24,6 +24,9 @@ class OfflineStatus:
     mode: str | None
     venue: str | None
     session: int
+    version: str | None
+    """Of the last process, as it wrote when it began."""
+    config_hash: str | None
     state: str
     halt: HaltRow | None
     causes: tuple[CauseRow, ...]
@@ -74,6 +77,8 @@ def offline_status(data_dir: Path) -> OfflineStatus:
         mode=None if session is None else session.mode,
         venue=None if session is None else session.venue,
         session=0 if session is None else session.epoch,
+        version=None if session is None else session.version,
+        config_hash=None if session is None else session.config_hash,
         state=latches.mode.value,
         halt=halt_row(latches.state, latches.kill),
         causes=cause_rows(latches.state),

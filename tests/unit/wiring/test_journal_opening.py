@@ -17,7 +17,7 @@ from trading_system.execution.compaction import CompactionRules
 from trading_system.execution.journal_archive import archives_of
 from trading_system.wiring.doctor import Check, Finding, check_journal
 from trading_system.wiring.journal_opening import OpenedJournal, open_journal, save_mark
-from trading_system.wiring.offline_report import open_books
+from trading_system.wiring.offline_report import offline_status, open_books
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 RULES = CompactionRules(records_min=30)
@@ -53,6 +53,27 @@ def test_a_long_past_is_archived_at_a_start_and_doctor_vouches_for_all_of_it(tmp
     found = findings(tmp_path)
     assert [check.finding for check in found["archive"]] == [Finding.OK, Finding.OK]
     assert [check.finding for check in found["journal"]] == [Finding.OK]
+
+
+def test_fault_e06_each_start_writes_down_which_program_it_is_and_tells_when_it_is_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = LineLog()
+    for version, config_hash in (("1.0", "a" * 64), ("1.0", "a" * 64), ("1.0", "b" * 64), ("1.1", "b" * 64)):
+        monkeypatch.setattr("trading_system.wiring.journal_opening.__version__", version)
+        settings = Settings.model_validate({"system": {"data_dir": str(tmp_path)}})
+        open_journal(settings, "seed 1", NOW, config_hash, log, RULES).journal.close()
+
+    assert log.counts[ev.SESSION_BEGUN] == 4
+    told = [fields for event, fields in log.lines if event == ev.OTHER_PROGRAM]
+    assert told == [
+        {"version": "1.0", "version_before": "1.0", "config": "b" * 12, "config_before": "a" * 12},
+        {"version": "1.1", "version_before": "1.0", "config": "b" * 12, "config_before": "b" * 12},
+    ]
+    (check,) = findings(tmp_path)["journal"]
+    assert "session 4 of version 1.1, config bbbbbbbbbbbb," in check.text
+    status = offline_status(tmp_path)
+    assert (status.session, status.version, status.config_hash) == (4, "1.1", "b" * 64)
 
 
 def test_an_older_copy_of_the_journal_is_doubted_and_named_by_doctor(tmp_path: Path) -> None:
