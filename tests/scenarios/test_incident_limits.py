@@ -229,6 +229,34 @@ def test_incident_11_the_loss_of_the_day_survives_a_crash() -> None:
     assert "DAILY_LOSS" in {line.fields["reason"] for line in end.logged("ENTRY_REFUSED")}
 
 
+def two_losing_days(*acts: At) -> Scenario:
+    """Less than 4 % of the equity on the Monday evening and less than 4 % after midnight: each day keeps its limit of 5 %."""
+    monday, tuesday = 85_000, 86_400
+    fall = {monday + 60: 79_400.0, monday + 120: 78_800.0, monday + 180: 78_000.0}
+    fall |= {tuesday + 60: 77_400.0, tuesday + 120: 76_800.0, tuesday + 180: 76_200.0}
+    return Scenario(
+        prices={BTC: {0: 80_000.0} | fall, ETH: {0: 3_000.0}},
+        wishes=(Wish(ETH, at_s=tuesday + 900),),
+        acts=(At(monday, by_hand(Side.BUY, "0.19")), *acts),
+        start_s=monday + 4,
+        settings={"execution": {"reconcile": {"adopted_stop_distance": "0.08"}}},
+        until_s=tuesday + 1_000,
+    )
+
+
+@pytest.mark.parametrize("acts", [(), (At(86_400 + 300, crash(20)),)])
+def test_fault_e02_the_losses_of_two_days_stop_entries_for_the_week_also_after_a_crash(acts: tuple[At, ...]) -> None:
+    end = play(two_losing_days(*acts))
+
+    assert end.lives == 1 + len(acts)
+    assert not end.sent("entry")
+    assert {line.fields["reason"] for line in end.logged("ENTRY_REFUSED")} == {"WEEKLY_LOSS"}
+    assert not end.logged("Daily stop loss hit")
+    assert [alarm.urgent for alarm in end.told("WEEKLY_STOP")] == [True]
+    assert len(end.stops()) == 1, "what is open stays protected"
+    assert not end.sent("close")
+
+
 def test_incident_11_a_withdrawal_is_no_loss() -> None:
     end = play(
         Scenario(
