@@ -15,6 +15,7 @@ from trading_system.domain.errors import ConfigError
 from trading_system.domain.events import StateNoted
 from trading_system.execution.compaction import CompactionRules
 from trading_system.execution.journal_archive import archives_of
+from trading_system.execution.journal_sqlite import SqliteMedium
 from trading_system.wiring.doctor import Check, Finding, check_journal
 from trading_system.wiring.journal_opening import OpenedJournal, open_journal, save_mark
 from trading_system.wiring.offline_report import offline_status, open_books
@@ -74,6 +75,33 @@ def test_fault_e06_each_start_writes_down_which_program_it_is_and_tells_when_it_
     assert "session 4 of version 1.1, config bbbbbbbbbbbb," in check.text
     status = offline_status(tmp_path)
     assert (status.session, status.version, status.config_hash) == (4, "1.1", "b" * 64)
+
+
+def test_fault_g02_each_connection_of_the_daemons_own_journal_is_fully_synchronous(tmp_path: Path) -> None:
+    """With less, what was committed since the last checkpoint may be gone after a power loss, and an order was sent on it."""
+    journal = opened(tmp_path, LineLog()).journal
+    medium = journal._medium
+    assert isinstance(medium, SqliteMedium)
+    for number in range(3):
+        journal.record(StateNoted(NOW, "losses", f"{{{number}}}"))
+        connection = medium._connection
+        assert connection is not None
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        medium._drop()  # as after a failed write: the next one opens the file anew
+
+
+def test_fault_g02_what_was_recorded_is_in_the_files_at_once_and_what_may_wait_follows_with_it(tmp_path: Path) -> None:
+    """What the power leaves behind is a copy of the files as they lie there, without a word of goodbye."""
+    journal = opened(tmp_path / "running", LineLog()).journal
+    for number in range(4):
+        waits = number % 2 == 0
+        journal.record(StateNoted(NOW, "losses", f"{{{number}}}"), durable=not waits)
+        left = tmp_path / f"left {number}"
+        shutil.copytree(tmp_path / "running", left)
+        found = open_books(left).journal
+        assert found is not None
+        assert found.seq == journal.seq - waits
+        assert found.state.notes.get("losses") == (f"{{{number - waits}}}" if number else None)
 
 
 def test_an_older_copy_of_the_journal_is_doubted_and_named_by_doctor(tmp_path: Path) -> None:
