@@ -205,6 +205,11 @@ def book_holds(share: str, symbol: Symbol = BTC) -> Act:
     return lambda world: world.as_other(lambda x: x.set_depth(to_venue(symbol), D(share)), Actor.VENUE)
 
 
+def auto_deleverage(share: str, symbol: Symbol = BTC) -> Act:
+    """The venue takes so much of a position to the counterparty of a ruined account, at its own price."""
+    return lambda world: world.as_other(lambda x: x.unwind(to_venue(symbol), D(share)), Actor.VENUE)
+
+
 def remove(name: str) -> Act:
     return lambda world: (world.data_dir / name).unlink()
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from daemon_driver import play
 from raw_venue import Raw
-from scenario_parts import BTC, ETH, START_MS, At, Scenario, Wish, by_hand, drop_stops, market_is
+from scenario_parts import BTC, ETH, START_MS, At, Scenario, Wish, auto_deleverage, book_holds, by_hand, drop_stops, market_is
 from scripted_wire import Read
 
 from trading_system.domain import events as ev
 from trading_system.domain.modes import Mode
-from trading_system.domain.orders import Direction, Side
+from trading_system.domain.orders import Direction, FillKind, Side
 from trading_system.domain.positions import CloseReason, PositionState
 from trading_system.domain.units import from_ms
 from trading_system.sim.kraken_server.encoding import iso
@@ -222,6 +222,41 @@ def test_fault_f07_a_cascade_books_everything_and_opens_nothing_more() -> None:
     assert [p.closure.reason for p in end.positions if p.closure][:2] == [CloseReason.STOP] * 2
     assert all(end.stops(s) for s in (BTC, ETH) if end.position(s) != 0)
     assert all(s.request.size * D(80_000) <= D(25_000) for s in end.sent("entry", BTC))
+    assert not end.unexpected
+
+
+@pytest.mark.parametrize("share", ["1", "0.4"])
+@pytest.mark.parametrize("mute", [(), MUTE])
+def test_fault_f07_the_winning_hedge_is_taken_away_in_the_middle_of_a_cascade(share: str, mute: tuple[tuple[float, float], ...]) -> None:
+    """Auto-deleveraging takes the short, or a part of it, while the long is stopped out into a thin book and answers are slow."""
+    fall = {600 + 5 * n: 1 - n / 800 for n in range(1, 80)}
+    end = play(
+        Scenario(
+            prices={
+                BTC: {0: 80_000.0} | {at_s: 80_000.0 * left for at_s, left in fall.items()},
+                ETH: {0: 3_000.0} | {at_s: 3_000.0 * left for at_s, left in fall.items()},
+            },
+            wishes=(Wish(BTC), Wish(ETH, direction=Direction.SHORT, target_r=15.0), Wish(BTC, at_s=900)),
+            acts=(At(630, book_holds("0.002", BTC)), At(650, auto_deleverage(share, ETH)), At(700, book_holds("1", BTC))),
+            reads=(Read("fills", 620, 700, slow_s=3.0), Read("orders", 620, 700, slow_s=2.0)),
+            feed_mute=mute,
+            settings={"strategy": {"signal_cooldown_hours": "0.01"}},
+            until_s=1_200,
+        )
+    )
+
+    long, short = (next(p for p in end.positions if p.symbol == symbol) for symbol in (BTC, ETH))
+    assert long.closure is not None
+    assert long.closure.reason is CloseReason.STOP
+    taken = {booked.fill.fill_id: booked.fill.qty for booked in end.of(ev.FillBooked) if booked.fill.kind is FillKind.UNWIND}
+    assert taken == {fill.fill_id: fill.size for fill in end.exchange.fills() if fill.fill_type == "unwindBankrupt"}
+    assert len(end.sent("entry", ETH)) == 1, "what was taken away is not opened again"
+    if share == "1":
+        assert short.closure is not None
+        assert short.closure.reason is CloseReason.DELEVERAGED
+        assert [told.urgent for told in end.told("POSITION_CLOSED") if told.symbol == ETH] == [True]
+        assert not [order for order in end.exchange.open_orders() if order.symbol == "PF_ETHUSD"]
+    assert sum(taken.values()) > 0
     assert not end.unexpected
 
 

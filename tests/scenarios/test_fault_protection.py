@@ -98,7 +98,7 @@ def test_fault_c05_a_liquidation_is_booked_counted_and_told() -> None:
     assert end.position() == 0
     (position,) = end.positions
     assert position.closure is not None
-    assert position.closure.reason in (CloseReason.LIQUIDATION, CloseReason.SETTLEMENT), "the venue's own kinds of exit"
+    assert position.closure.reason in (CloseReason.LIQUIDATION, CloseReason.DELEVERAGED), "the venue's own kinds of exit"
     assert [alarm.urgent for alarm in end.told("POSITION_CLOSED")] == [True]
     assert end.logged("Daily stop loss hit"), "the loss counts"
 

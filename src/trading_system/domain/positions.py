@@ -90,6 +90,8 @@ class CloseReason(Enum):
     TAKE_PROFIT = "take_profit"
     LIQUIDATION = "liquidation"
     SETTLEMENT = "settlement"
+    DELEVERAGED = "deleveraged"
+    """The venue handed it over to, or took it for, another account in trouble (assignment, unwinding: auto-deleveraging)."""
     BY_HAND = "by_hand"
     AUCTION = "auction"
     OPERATOR = "operator"

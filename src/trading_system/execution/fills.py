@@ -130,8 +130,10 @@ def exit_reason(position: Position, last_exit: Fill | None, purpose: OrderPurpos
         match last_exit.kind:
             case FillKind.LIQUIDATION:
                 return CloseReason.LIQUIDATION
-            case FillKind.SETTLEMENT | FillKind.ASSIGNMENT | FillKind.UNWIND:
+            case FillKind.SETTLEMENT:
                 return CloseReason.SETTLEMENT
+            case FillKind.ASSIGNMENT | FillKind.UNWIND:
+                return CloseReason.DELEVERAGED
             case FillKind.MAKER | FillKind.TAKER | FillKind.OTHER:
                 pass
     match purpose:

@@ -182,7 +182,7 @@ class JournalStory:
             f"{shown(position.average_entry)} -> {shown(event.exit_price)}, net {net:+.2f} USD after {minutes} min"
         )
         # what the venue ended by force cannot wait for somebody to scroll by
-        by_force = event.reason in (CloseReason.LIQUIDATION, CloseReason.SETTLEMENT)
+        by_force = event.reason in (CloseReason.LIQUIDATION, CloseReason.SETTLEMENT, CloseReason.DELEVERAGED)
         self._alerts.alert("POSITION_CLOSED", text, symbol=position.symbol, urgent=by_force)
         self._recorder.record("trade", event.at, trade_row(position, event))
 

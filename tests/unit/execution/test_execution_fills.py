@@ -72,7 +72,7 @@ def test_an_adopted_position_contains_every_fill_up_to_its_reading() -> None:
         (None, FillKind.TAKER, CloseReason.BY_HAND),
         (None, FillKind.LIQUIDATION, CloseReason.LIQUIDATION),
         (None, FillKind.SETTLEMENT, CloseReason.SETTLEMENT),
-        (None, FillKind.ASSIGNMENT, CloseReason.SETTLEMENT),
+        (None, FillKind.ASSIGNMENT, CloseReason.DELEVERAGED),
         (OrderPurpose.CLOSE, FillKind.TAKER, CloseReason.BY_HAND),
     ],
 )
