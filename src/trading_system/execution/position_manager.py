@@ -128,7 +128,11 @@ def _last_entry(state: LedgerState, position: Position) -> OwnOrder | None:
 
 
 def _next_attempt(state: LedgerState, position: Position, view: MarketView, params: PositionParameters, now: datetime) -> RetryEntry | None:
-    """Re-price a post-only entry that would have executed, a few times, at the touch, never beyond the approved limit."""
+    """Re-price a post-only entry that would have executed, a few times, at the touch, never beyond the approved limit.
+
+    At the touch the stop is nearer than it was when the size was approved, so the risk only falls. A short is then sold higher:
+    its size is cut to what was approved in money.
+    """
     last = _last_entry(state, position)
     if position.plan.style is not EntryStyle.POST_ONLY or last is None or last.end is None or last.cancel_requested_at is not None:
         return None
@@ -139,7 +143,9 @@ def _next_attempt(state: LedgerState, position: Position, view: MarketView, para
     if touch is None or limit is None or now - position.plan.planned_at >= params.entry_timeout or _is_away(position, view, params):
         return None
     price = min(touch, limit) if position.direction is Direction.LONG else max(touch, limit)
-    return RetryEntry(position.position_id, Qty(position.plan.qty - position.tally.entered), Price(price))
+    left = position.plan.qty - position.tally.entered
+    qty = left if price <= limit else floor_to_step(left * limit / price, view.size_step)
+    return RetryEntry(position.position_id, Qty(qty), Price(price)) if qty >= view.unit else None
 
 
 def _is_away(position: Position, view: MarketView, params: PositionParameters) -> bool:

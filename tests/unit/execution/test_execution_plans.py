@@ -37,7 +37,6 @@ from trading_system.domain.actions import (
     PlaceStop,
     PlaceTakeProfit,
     ReachFinalTarget,
-    RetryEntry,
 )
 from trading_system.domain.orders import ClientOrderId, Direction, EntryStyle, OrderPurpose, PositionId, VenueOrderId
 from trading_system.domain.positions import CloseReason, EndReason, Lineage
@@ -278,18 +277,6 @@ def test_an_entry_of_unknown_fate_is_never_given_up_by_the_plan() -> None:
     state = ledger(plan_, intended, ev.OrderUnknown(at(1), ENTRY, "timeout"))
 
     assert actions(state, s=100_000) == ()
-
-
-@pytest.mark.parametrize(("attempts", "expected"), [(1, RetryEntry), (3, RetryEntry), (4, AbandonEntry)])
-def test_a_post_only_entry_is_repriced_three_times(attempts: int, expected: type) -> None:
-    events: list[ev.JournalEvent] = [ev.EntryPlanned(at(0), a_plan(style=EntryStyle.POST_ONLY))]
-    for attempt in range(1, attempts + 1):
-        order = an_order(OrderPurpose.ENTRY, attempt, style=EntryStyle.POST_ONLY)
-        events += [ev.OrderIntended(at(0), order), ev.OrderRejected(at(1), order.client_order_id, "postWouldExecute")]
-
-    found = actions(ledger(*events), a_view("100", bid=Price(D("99.5"))))
-
-    assert [type(a) for a in found] == [expected]
 
 
 def test_a_fill_that_was_told_but_not_booked_keeps_the_intent() -> None:
