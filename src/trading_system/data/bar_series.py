@@ -59,7 +59,10 @@ def same_prices(a: Bar, b: Bar) -> bool:
 class BarSeries:
     """Up to `capacity` (and a little slack) newest closed bars of one symbol and timeframe. Owned by the loop."""
 
-    __slots__ = ("_close", "_high", "_low", "_open", "_opens", "_volume", "capacity", "complete_until_ms", "step_ms", "timeframe")
+    __slots__ = (
+        "_close", "_high", "_low", "_open", "_opens", "_volume", "capacity", "complete_until_ms", "newest", "newest_close_ms",
+        "step_ms", "timeframe",
+    )  # fmt: skip
 
     def __init__(self, timeframe: Timeframe, capacity: int) -> None:
         self.timeframe = timeframe
@@ -71,6 +74,9 @@ class BarSeries:
         self._low = array("d")
         self._close = array("d")
         self._volume = array("d")
+        self.newest: Bar | None = None
+        self.newest_close_ms: int | None = None
+        """When the newest bar closed."""
         self.complete_until_ms = 0
         """When the next bar after the newest will have closed: until then nothing can be missing at this end. 0 without bars."""
 
@@ -87,17 +93,8 @@ class BarSeries:
         return self._opens[-1] if self._opens else None
 
     @property
-    def newest(self) -> Bar | None:
-        return self[-1] if self._opens else None
-
-    @property
     def oldest_open_ms(self) -> int | None:
         return self._opens[0] if self._opens else None
-
-    @property
-    def newest_close_ms(self) -> int | None:
-        """When the newest bar closed."""
-        return self._opens[-1] + self.step_ms if self._opens else None
 
     def resume_open_ms(self, depth: int) -> int | None:
         """Where the next read begins: the newest bar, or the one before a hole among the newest `depth` + 1 bars."""
@@ -148,7 +145,9 @@ class BarSeries:
         self._low.append(low)
         self._close.append(close)
         self._volume.append(volume)
-        self.complete_until_ms = open_ms + 2 * self.step_ms
+        self.newest = bar
+        self.newest_close_ms = closed_ms = open_ms + self.step_ms
+        self.complete_until_ms = closed_ms + self.step_ms
         if len(self._opens) > self.capacity + _TRIM_SLACK:
             self._trim()
 
@@ -160,7 +159,9 @@ class BarSeries:
             return Merge.APPENDED
         index = bisect_left(opens, bar.open_ms)
         if opens[index] == bar.open_ms:
-            return self._replace(index, bar)
+            done = self._replace(index, bar)
+            self.newest = self[-1]
+            return done
         if len(opens) >= self.capacity and index == 0:
             return Merge.TOO_OLD
         for column, value in zip(self._columns(), bar[1:], strict=True):

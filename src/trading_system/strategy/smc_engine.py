@@ -196,11 +196,11 @@ class SmcStrategy:
 
     def update(self, symbol: Symbol, timeframe: Timeframe, bar: Bar) -> None:
         """Feed one closed bar, in order of time within its timeframe."""
-        self.engine(symbol).update(timeframe, bar)
+        (self._engines.get(symbol) or self.engine(symbol)).update(timeframe, bar)
 
     def decide(self, symbol: Symbol, at_ms: int, costs: StrategyCosts) -> Decision:
         """Judge the newest closed 15m bar of a symbol (see `SymbolEngine.decide`). Changes nothing."""
-        return self.engine(symbol).decide(at_ms, costs)
+        return (self._engines.get(symbol) or self.engine(symbol)).decide(at_ms, costs)
 
     def mark_emitted(self, signal: Emitted) -> None:
         """The signal was acted on (see `SymbolEngine.mark_emitted`)."""
