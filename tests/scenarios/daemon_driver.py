@@ -45,6 +45,7 @@ from trading_system.wiring.clock import LoopClock
 from trading_system.wiring.commands import Commands
 from trading_system.wiring.control_protocol import FlattenOrder, HaltOrder, ResumeOrder
 from trading_system.wiring.daemon import Daemon, RunPlan
+from trading_system.wiring.data_files import SPECS_FILE
 from trading_system.wiring.status_report import About
 from trading_system.wiring.supervisor import Supervisor
 from trading_system.wiring.venue_kraken import KrakenControl
@@ -234,6 +235,7 @@ class World:
             recorder=NoHistory(),
             alerts=self.alarms,
             look_account=looks,
+            spec_cache=self.data_dir / SPECS_FILE,
         )
         strategy = ScriptedStrategy(scenario.wishes) if scenario.strategy is None else scenario.strategy()
         live = assemble(self._settings, ports, journal, strategy, self.data_dir)

@@ -221,11 +221,30 @@ def test_fault_g12_a_start_into_maintenance_waits_and_protects_when_the_venue_is
     )
 
     assert end.lives == 2, "it never gives up and is never started again"
-    assert len(end.logged("VENUE_UNREACHABLE")) > 10
+    assert 10 <= len(end.logged("VENUE_UNREACHABLE")) <= 20, "told at once, then once a minute"
     assert end.words(BTC)[5:7] == ["stop cancelled", "stop placed"]
     placed = end.sent("stop", BTC)[1]
-    assert (placed.at_ms - end.sent("stop", BTC)[0].at_ms) / 1000 <= 700 + 31
+    assert (placed.at_ms - end.sent("stop", BTC)[0].at_ms) / 1000 <= 700 + 12
     assert len(end.sent("entry", ETH)) == 1, "and it trades again"
+
+
+@pytest.mark.parametrize("kind", ["tickers", "instruments"])
+def test_fault_g12_a_start_protects_while_the_venue_tells_no_quotes_or_no_list_of_markets(kind: str) -> None:
+    """The start waited for the list of markets, which is of no use to a position whose stop is gone."""
+    end = play(
+        Scenario(
+            prices=TWO,
+            wishes=(Wish(BTC), Wish(ETH, at_s=900)),
+            acts=(At(60, crash(down_s=30)), At(70, drop_stops())),
+            reads=(Read(kind, 80, 700, fails=True),),
+            until_s=1_100,
+        )
+    )
+
+    assert end.lives == 2
+    assert end.words(BTC)[5:7] == ["stop cancelled", "stop placed"]
+    assert (end.sent("stop", BTC)[1].at_ms - end.sent("stop", BTC)[0].at_ms) / 1000 <= 90 + 15
+    assert len(end.sent("entry", ETH)) == 1, "and it trades again once they are told"
 
 
 def test_fault_g12_nothing_is_opened_before_the_first_complete_look() -> None:

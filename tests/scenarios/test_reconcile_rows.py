@@ -138,7 +138,7 @@ def test_pending_zero_is_an_order_in_flight_and_is_resolved_not_archived() -> No
             wire=(On("entry", RequestLost()),),
             start_s=880,
             settings={"strategy": {"signal_cooldown_hours": "0.01"}},
-            reads=(Read("fills", 880, 940, fails=True),),
+            reads=(Read("fills", 903, 990, fails=True),),
             until_s=1_100,
         )
     )

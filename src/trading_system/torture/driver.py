@@ -41,6 +41,7 @@ from trading_system.torture.venue_log import Actor, Sent, VenueRecord, WatchedEx
 from trading_system.wiring.assembly import Ports, assemble, live_rules
 from trading_system.wiring.clock import LoopClock
 from trading_system.wiring.daemon import Daemon, RunPlan
+from trading_system.wiring.data_files import SPECS_FILE
 from trading_system.wiring.supervisor import Supervisor
 from trading_system.wiring.virtual_loop import VirtualLoop, run_virtual
 
@@ -157,6 +158,7 @@ class Run:
             spawn=supervisor.detach,
             recorder=NoHistory(),
             alerts=self.alerts,
+            spec_cache=self._scratch / SPECS_FILE,
         )
         live = assemble(self._settings, ports, journal, NoisyStrategy(self._case.seed), self._scratch)
         # nothing can hold a virtual loop up, and looking four times a second would be most of the work of a quiet day

@@ -24,7 +24,14 @@ from trading_system.wiring.memory import give_back
 from trading_system.wiring.supervisor import Supervisor
 
 Say = Callable[[str], None]
-RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+LOOK_RETRY_S: Final = (1.0, 2.0, 3.0)
+"""Between tries of the first look: as often as the protection loop looks, for a stop may be missing."""
+MARKETS_RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Between tries to read the venue's list of markets: what is held is protected meanwhile."""
+QUOTES_S: Final = 2.0
+"""The first look waits so long for quotes; stops are placed without them."""
+TELL_S: Final = 60.0
+"""A venue that is still away is told of so often, after the first tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class Daemon:
         for watcher in self.watchers:
             watcher.starting()
         await self._until_protecting(began)
+        await self._until_discovered()
         if not self._stopping.is_set():
             await self._warm_up(began)
             await self._tick_until_stopped(plan)
@@ -94,16 +102,18 @@ class Daemon:
         if hanging:
             live.log.warning(ev.TAKEOVER, unknown_orders=hanging)
         saved = live.discovery.restore()
-        attempt = 0
+        attempt, told_s = 0, 0.0
         while not self._stopping.is_set():
             self._last_try_s = live.clock.monotonic()
-            problem = await self._first_look()
+            problem = await self._first_look(attempt)
             if problem is None:
                 break
-            wait = RETRY_S[min(attempt, len(RETRY_S) - 1)]
+            wait = _nth(LOOK_RETRY_S, attempt)
             attempt += 1
-            live.log.warning(ev.VENUE_UNREACHABLE, why=problem, retry_s=wait, has_cached_specs=saved is not None)
-            self._say(f"  venue       not reachable ({problem}); again in {wait:g} s")
+            if attempt <= len(LOOK_RETRY_S) or live.clock.monotonic() - told_s >= TELL_S:
+                told_s = live.clock.monotonic()
+                live.log.warning(ev.VENUE_UNREACHABLE, why=problem, retry_s=wait, has_cached_specs=saved is not None)
+                self._say(f"  venue       not reachable ({problem}); again in {wait:g} s")
             await self._sleep(wait)
         self.supervisor.start("private feed", lambda: self.protection.listen(live))
         self.supervisor.start("protection", lambda: self.protection.run(live))
@@ -121,15 +131,13 @@ class Daemon:
             for watcher in self.watchers:
                 watcher.protecting()
 
-    async def _first_look(self) -> str | None:
-        """One discovery, one set of quotes, one complete look; None when it worked, else what did not."""
+    async def _first_look(self, attempt: int) -> str | None:
+        """What is known of the markets, one complete look, and the acts it asks for; None when it worked, else what did not."""
         live = self.live
+        problem = await self._ask_for_markets(attempt)
+        if problem is not None:
+            return problem
         try:
-            if not live.discovery.is_done:
-                report = await live.discover()
-                if report.failure is not None:
-                    return report.failure
-            live.quotes.update(await live.market_data.tickers())
             await live.look(is_essential=True)
         except ReadFailed as error:
             return str(error)
@@ -140,6 +148,35 @@ class Daemon:
         await live.enforce()
         await live.protect()
         return None
+
+    async def _ask_for_markets(self, attempt: int) -> str | None:
+        """Ticks, sizes and quotes as far as the venue tells them; ticks and sizes kept from before will do to place stops.
+
+        Returns what failed when nothing is known. After the first try the list is left for later where it is not needed.
+        """
+        live = self.live
+        if not live.discovery.is_done and (attempt == 0 or not live.markets.instruments()):
+            report = await live.discover()
+            if report.failure is not None:
+                return None if live.markets.instruments() else report.failure
+        try:
+            async with asyncio.timeout(QUOTES_S):
+                live.quotes.update(await live.market_data.tickers())
+        except (ReadFailed, TimeoutError) as error:
+            live.log.warning(ev.DATA_UNAVAILABLE, what="quotes", why=str(error) or "no answer in time")
+        return None
+
+    async def _until_discovered(self) -> None:
+        """The venue's list of markets, for which histories are read. Retries for ever; what is held is protected meanwhile."""
+        live, attempt = self.live, 0
+        while not self._stopping.is_set() and not live.discovery.is_done:
+            report = await live.discover()
+            if report.failure is None:
+                return
+            wait = _nth(MARKETS_RETRY_S, attempt)
+            attempt += 1
+            self._say(f"  markets     not told ({report.failure}); again in {wait:g} s")
+            await self._sleep(wait)
 
     async def _warm_up(self, began: float) -> None:
         live = self.live
@@ -254,6 +291,10 @@ class Daemon:
         """One cycle in process seconds."""
         pace = (clock.market_in(1.0) - clock.now()).total_seconds()
         return self.rules.cycle.total_seconds() / max(pace, 1e-3)
+
+
+def _nth(waits: tuple[float, ...], attempt: int) -> float:
+    return waits[min(attempt, len(waits) - 1)]
 
 
 class _Every:
