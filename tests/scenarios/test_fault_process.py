@@ -252,3 +252,12 @@ def test_fault_g12_nothing_is_opened_before_the_first_complete_look() -> None:
 
     assert end.sent("entry")
     assert (end.sent("entry")[0].at_ms - end.journal.state.session.at.timestamp() * 1000) / 1000 >= 200  # type: ignore[union-attr]
+
+
+def test_a_latched_halt_places_no_take_profit_in_the_first_moments_of_a_start() -> None:
+    """The stop had vanished while the daemon was away: its first act, before the halt was enforced, brought the take-profits back."""
+    end = play(
+        Scenario(acts=(At(60, touch("KILL_SWITCH")), At(90, crash(down_s=30)), At(100, drop_stops())), until_s=300),
+    )
+
+    assert end.words()[-4:] == ["tp1 cancelled", "tp2 cancelled", "stop cancelled", "stop placed"]

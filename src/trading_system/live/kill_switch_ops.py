@@ -12,7 +12,6 @@ from trading_system.execution.execution_gateway import ExecutionGateway
 from trading_system.execution.registry import PositionRegistry
 from trading_system.live.account_view import AccountView
 from trading_system.live.losses import LossBook
-from trading_system.live.position_desk import PositionDesk
 from trading_system.live.venue_control import VenueControl
 from trading_system.safety.invariant_monitor import InvariantMonitor
 from trading_system.safety.kill_switch import plan_kill
@@ -27,8 +26,6 @@ class ModeHost(Protocol):
     def monitor(self) -> InvariantMonitor: ...
     @property
     def control(self) -> VenueControl: ...
-    @property
-    def desk(self) -> PositionDesk: ...
     @property
     def gateway(self) -> ExecutionGateway: ...
     @property
@@ -52,12 +49,10 @@ async def enforce_mode(host: ModeHost) -> CleanupReport:
     """Close or open the write gate as the mode says; when halted, clean up until a complete look shows nothing left."""
     if not host.monitor.mode.is_halted:
         host.control.reopen(HALT_CAUSE)
-        host.desk.take_profits_allowed = True
         if _entries_stopped(host.losses):
             return CleanupReport(await _cancel(host, lambda purpose: purpose.is_entry, "loss limit hit: resting entries are cancelled"))
         return CleanupReport()
     host.control.close_entries(HALT_CAUSE)
-    host.desk.take_profits_allowed = False
     cancelled = await _cancel(host, lambda purpose: purpose.is_entry or purpose.is_take_profit, "halted")
     reads, record = host.account_view.reads, host.monitor.kill_record
     if reads is None or reads.open_orders is None:

@@ -169,7 +169,8 @@ class LiveTrading(Components):
         self.halt(Halt(Mode.HALTED, Invariant.FOREIGN_ORDERS, reason, "reconcile", self.clock.now()))
 
     async def protect(self) -> None:
-        """Plan and act for every position: also called by the protection loop."""
+        """Plan and act for every position: also called by the protection loop. A halt holds from the first act of a process on."""
+        self.desk.take_profits_allowed = not self.monitor.mode.is_halted
         done = await self.desk.work(self)
         for work in done:
             self.fact_refresh.judge(work.position.symbol, work.report)

@@ -84,7 +84,8 @@ class PositionDesk:
         self._spawn = spawn
         self.parameters: Final = parameters
         self.holding: VenueHolding | None = None
-        self.take_profits_allowed = True
+        self.take_profits_allowed = False
+        """As the mode says, told before each work."""
         self._began_at: datetime | None = None
         """When this process first planned anything (market time)."""
         self._watches: dict[PositionId, Watch] = {}

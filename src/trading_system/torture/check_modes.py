@@ -1,4 +1,7 @@
-"""P19: the mode tightens by itself and loosens only by rule; a halt survives every restart."""
+"""P19: the mode tightens by itself and loosens only by rule; a halt survives every restart.
+
+While halted nothing is opened and no take-profit is placed: what the journal intends between two looks at a halted daemon counts.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from trading_system.domain.events import OrderIntended
 from trading_system.domain.modes import Mode
-from trading_system.torture.checker import Checker, Violation
+from trading_system.torture.checker import Checker, Journaled, Violation
 
 _RECOVERY_AGE_MS: Final = 5 * 60_000
 _RECOVERIES_MAX: Final = 2
@@ -35,6 +39,8 @@ class ModeChecker(Checker):
         self._acknowledged = False
         self._must_halt = False
         self._recoveries: list[int] = []
+        self._intended: list[Journaled] = []
+        """Entries and take-profits since the last look, which saw a halt."""
 
     def acknowledge(self) -> None:
         """A human said go on: the next loosening is allowed."""
@@ -44,7 +50,18 @@ class ModeChecker(Checker):
         """The latch files were spoilt while nothing ran: what starts next is halted."""
         self._must_halt = True
 
+    def on_journal(self, record: Journaled) -> Iterable[Violation]:
+        if self._halted_ms is not None and isinstance(record.event, OrderIntended):
+            purpose = record.event.order.purpose
+            if purpose.is_entry or purpose.is_take_profit:
+                self._intended.append(record)
+        return ()
+
     def see(self, now: ModeSeen) -> Iterable[Violation]:
+        intended, self._intended = self._intended, []
+        if now.mode.is_halted and self._halted_ms is not None and not self._acknowledged:
+            for record in intended:
+                yield Violation("P19", record.at_ms, "", f"halted since {self._halted_ms}, and yet: {record.event}")
         if self._must_halt and not now.mode.is_halted:
             yield Violation("P19", now.at_ms, "", f"the halt state is unreadable, and the mode is {now.mode.value}")
         self._must_halt = False

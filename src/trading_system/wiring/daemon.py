@@ -144,7 +144,6 @@ class Daemon:
         if live.account_view.last_complete_at is None:
             reads = live.account_view.reads
             return "; ".join(reads.failures) if reads is not None and reads.failures else "the account could not be read completely"
-        # a halt that was latched before this start holds from the first act on: no take-profit is placed again
         await live.enforce()
         await live.protect()
         return None

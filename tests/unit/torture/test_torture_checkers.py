@@ -20,6 +20,7 @@ from trading_system.torture.check_books import FillChecker, check_fold
 from trading_system.torture.check_modes import ModeChecker, ModeSeen
 from trading_system.torture.check_naked import NakedChecker, NakedLimits
 from trading_system.torture.check_orders import EntryChecker, EvidenceChecker, ExitChecker, SeatBeltChecker
+from trading_system.torture.checker import Journaled, Violation
 from trading_system.torture.trace import Trace
 from trading_system.torture.venue_log import Actor, Executed
 
@@ -387,6 +388,25 @@ def test_degraded_may_clear_by_itself_and_a_halt_only_by_a_human() -> None:
     assert modes(ModeSeen(0, Mode.HALTED), ModeSeen(1, Mode.NORMAL)) == ["P19"]
     assert modes(ModeSeen(0, Mode.KILL_SWITCH), ModeSeen(1, Mode.HALTED)) == ["P19"]
     assert modes(ModeSeen(0, Mode.HALTED), ModeSeen(1, Mode.NORMAL), acknowledge_before=1) == []
+
+
+def test_nothing_is_opened_and_no_target_placed_between_two_looks_at_a_halted_daemon() -> None:
+    intended = Journaled(2, 1, planned()[1])
+    halted, on = ModeSeen(0, Mode.HALTED), ModeSeen(2, Mode.NORMAL)
+
+    def rules(*steps: ModeSeen | Journaled, acknowledged: bool = False) -> list[str]:
+        checker = ModeChecker()
+        found: list[Violation] = []
+        for step in steps:
+            if isinstance(step, ModeSeen) and step is on and acknowledged:
+                checker.acknowledge()
+            found += checker.see(step) if isinstance(step, ModeSeen) else checker.on_journal(step)
+        return [violation.rule for violation in found]
+
+    assert rules(halted, intended, replace(halted, at_ms=2)) == ["P19"]
+    assert rules(halted, intended, on, acknowledged=True) == [], "a human said go on"
+    assert rules(intended, halted) == [], "it was intended before the halt"
+    assert rules(halted, Journaled(2, 1, SessionStarted(at(), "paper", "sim", "test", "", "", 0)), replace(halted, at_ms=2)) == []
 
 
 def test_the_one_allowed_recovery_is_about_margin_old_enough_and_at_most_twice_a_day() -> None:
