@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from trading_system.sim.fault_plan import FaultPlan, draw_plan
 from trading_system.sim.market_catalog import CoinModel, catalogue
 from trading_system.sim.rng import SeededRandom, seeded
 from trading_system.torture.check_caps import CapLimits
+from trading_system.torture.habits import Habits, draw_habits
 from trading_system.torture.mortal import Death, DeathKind
 
 START_MS: Final = 1_790_812_800_000
@@ -42,6 +43,8 @@ class Case:
     quiet_s: float = QUIET_S
     positions_max: int = 8
     """How many markets may be held at once: with few, the cap binds and positions make room for better ones."""
+    habits: Habits = field(default_factory=dict)
+    """How the daemon is configured beyond that."""
 
     @property
     def faults_s(self) -> float:
@@ -64,7 +67,7 @@ def draw_case(seed: int, hours: float) -> Case:
     kills = (rng.uniform(0, hours * 3600),) if rng.random() < 0.2 else ()
     deaths = _with_stops(deaths, seeded(seed, "stops"), hours * 3600)
     positions_max = seeded(seed, "caps").choice((8, 8, 3))
-    return Case(seed, hours, draw_plan(seed, hours * 3600), tuple(deaths), kills, positions_max=positions_max)
+    return Case(seed, hours, draw_plan(seed, hours * 3600), tuple(deaths), kills, positions_max=positions_max, habits=draw_habits(seed))
 
 
 def _with_stops(deaths: list[Death], rng: SeededRandom, until_s: float) -> list[Death]:

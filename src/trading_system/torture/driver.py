@@ -30,6 +30,7 @@ from trading_system.torture.check_caps import CapChecker
 from trading_system.torture.check_fates import FateChecker
 from trading_system.torture.check_losses import LossChecker
 from trading_system.torture.check_modes import ModeSeen
+from trading_system.torture.check_stops import StopChecker
 from trading_system.torture.checker import Journaled, Violation
 from trading_system.torture.checkers import Checkers
 from trading_system.torture.mortal import DeathKind, Mortal, MortalDisk, MortalOrders
@@ -84,7 +85,8 @@ class Run:
         self._case = case
         self._scratch = scratch
         cap = case.positions_max
-        self._settings = busy_settings({"auction": {"positions_max": cap, "cluster_positions_max": min(cap, 4)}})
+        auction = {"positions_max": cap, "cluster_positions_max": min(cap, 4), **case.habits.get("auction", {})}
+        self._settings = busy_settings({**case.habits, "auction": auction})
         self.clock: Clock = LoopClock(loop, from_ms(START_MS))
         market = GeneratedMarket(case.seed % _MARKETS, START_MS, cache_dir=cache_dir, coins=coins())
         self.exchange = WatchedExchange(market, ExchangeConfig(id_seed=case.seed), self._on_venue)
@@ -93,7 +95,8 @@ class Run:
         self.fates = FateChecker(self.venue)
         self.losses = LossChecker(self._equity, self._settings.risk.daily_loss_limit)
         caps = CapChecker(self.exchange.watch, cap_limits(self._settings), lambda symbol: self.exchange.quote(symbol).mark, self._equity)
-        more = (self.fates, self.losses, caps)
+        stops = StopChecker(lambda symbol: self.exchange.spec(symbol).tick)
+        more = (self.fates, self.losses, caps, stops)
         self.checkers = Checkers(self.exchange.watch, self.venue, steps, self._liquidation_of, more=more)
         self._content = DiskModel()
         self._told_seq = 0

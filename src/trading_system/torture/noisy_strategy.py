@@ -22,6 +22,7 @@ _BARS: Final = 20
 _STOP_ATR: Final = 0.7
 _STOP_FRACTION_MIN: Final = 0.003
 _TARGET_R: Final = 3.0
+_PREMISE_R: Final = 0.5
 
 
 class NoisyStrategy:
@@ -62,6 +63,7 @@ class NoisyStrategy:
             target_price=last.close + risk * _TARGET_R * direction.sign,
             score=60.0 + 40.0 * draws[3],
             reward_risk=_TARGET_R,
+            premise_price=last.close - risk * _PREMISE_R * direction.sign,
             atr_15m=atr * 2,
             atr_4h=atr * 4,
             cost_bps=12.0,

@@ -32,13 +32,14 @@ from trading_system.domain.orders import (
     VenueOrderId,
 )
 from trading_system.domain.positions import OwnOrder, Position
-from trading_system.domain.units import ZERO
+from trading_system.domain.units import ZERO, Price
 from trading_system.execution import execution_gateway, order_sender, position_manager, reconcile, resolution, stop_plan
 from trading_system.execution.account_books import AccountBooks
 from trading_system.execution.execution_gateway import ActionReport, ExecutionGateway
 from trading_system.execution.journal import Journal
 from trading_system.execution.ledger_rules import changes_of
 from trading_system.execution.order_sender import OrderSender
+from trading_system.execution.position_view import MarketView, PositionParameters
 from trading_system.live import account_sync, kill_switch_ops, live_trading, private_reads
 from trading_system.live.cycle_report import CycleReport
 from trading_system.live.live_trading import LiveTrading
@@ -220,6 +221,20 @@ def _trust_the_feed() -> ExitStack:
     return _swap(ProtectionLoop, "__init__", init)
 
 
+def _stop_falls_back() -> ExitStack:
+    honest = stop_plan._trigger
+    seen: set[str] = set()
+
+    def trigger(position: Position, view: MarketView, params: PositionParameters) -> Price | None:
+        wanted = honest(position, view, params)
+        if wanted is None or position.position_id not in seen:
+            seen.add(position.position_id)
+            return wanted
+        return Price(wanted - 5 * view.tick * position.direction.sign)
+
+    return _swap(stop_plan, "_trigger", trigger)
+
+
 def _refused_is_taken_for_placed() -> ExitStack:
     honest = OrderSender.submit
 
@@ -315,6 +330,14 @@ def _kill_switch_cancels_everything() -> ExitStack:
         return kill_switch_ops.CleanupReport()
 
     return _swap(live_trading, "enforce_mode", enforce_mode)
+
+
+def _a_halt_that_the_desk_does_not_know() -> ExitStack:
+    async def protect(self: LiveTrading) -> None:
+        self.desk.take_profits_allowed = True
+        self._tell.worked(await self.desk.work(self))
+
+    return _swap(LiveTrading, "protect", protect)
 
 
 def _halt_is_forgotten_at_a_restart() -> ExitStack:
@@ -432,6 +455,7 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
     _bug("remember_instead_of_look", "a dropped stop that nobody looked for", "P1 L1", _remember_instead_of_look, stop_vanishes=20.0),
     _bug("stop_frozen_at_first_size", "the stop keeps the size of the first fill", "P1 L1", _stop_frozen_at_first_size, human_order=20.0),
     _bug("trust_the_feed", "a mute feed is believed", "P1 L1", _trust_the_feed, feed_gap=1.0, stop_vanishes=20.0),
+    _bug("stop_falls_back", "a lost stop comes back further away", "S1", _stop_falls_back, stop_vanishes=60.0),
     _bug("refused_is_taken_for_placed", "a refusal parsed as placed", "P1 L1", _refused_is_taken_for_placed, stop_rejected=0.6),
     _bug("read_error_is_empty", "could not read became flat", "P7", _read_error_is_empty, reads_fail=80.0),
     _bug("difference_is_a_turn", "a size that differs read as the other side", "P7", _any_difference_is_the_other_side, reads_stale=100.0),
@@ -439,6 +463,7 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
     _bug("close_what_is_unknown", "positions flattened by a stale registry", "P7", _close_what_the_books_do_not_know, human_order=20.0),
     _bug("state_beside_the_journal", "state that a restart does not know", "P8", _state_beside_the_journal),
     _bug("kill_switch_cancels_stops", "the kill switch takes the seat belt off", "P4 P5", _kill_switch_cancels_everything, kills=(0.6,)),
+    _bug("halt_the_desk_ignores", "take-profits placed while halted", "P19", _a_halt_that_the_desk_does_not_know, kills=(0.6,)),
     _bug("halt_forgotten_at_restart", "a restart clears the halt", "P19", _halt_is_forgotten_at_a_restart, kills=(0.3,), deaths=(0.4,)),
     _bug("halt_clears_by_itself", "a halt that ends when values look fine", "P19", _halt_clears_by_itself, kills=(0.5,)),
     _bug("spoilt_means_normal", "an unreadable halt state read as none", "P19", _spoilt_means_normal, deaths=(0.4,), spoils=True),
