@@ -126,6 +126,21 @@ def test_fault_a08_a_packet_the_venue_takes_twice_is_found_protected_and_given_b
     assert end.naked_s() <= 4
 
 
+def test_fault_a08_what_was_given_back_is_not_given_back_again_because_an_old_list_still_shows_it() -> None:
+    end = play(
+        Scenario(
+            wire=(On("entry", Doubled()), On("reduce", RequestLost(), times=2)),
+            reads=(Read("positions", 13, 60, lag_s=10),),
+            until_s=200,
+        )
+    )
+
+    assert end.words().count("entry filled") == 2
+    assert len([s for s in end.sent("reduce") if s.is_accepted]) == 1, end.tale()
+    assert end.position() == D("0.1250")
+    assert [p.state for p in end.positions] == [PositionState.PROTECTED]
+
+
 def test_fault_a08_an_id_that_is_in_use_already_means_look_not_another_id() -> None:
     end = play(Scenario(wire=(On("stop", Doubled()), On("tp1", Doubled())), until_s=100))
 

@@ -27,7 +27,7 @@ from scripted_wire import AnswerLost, On, Read, Refused, RequestLost
 from trading_system.domain import events as ev
 from trading_system.domain.modes import Mode
 from trading_system.domain.orders import Direction, Side
-from trading_system.domain.positions import EndReason, Lineage, PositionState
+from trading_system.domain.positions import CloseReason, EndReason, Lineage, PositionState
 from trading_system.torture.venue_log import Cancelled
 from trading_system.wiring.control_protocol import HaltOrder, ResumeOrder
 
@@ -106,6 +106,25 @@ def test_orphaned_is_only_what_no_fill_explains_and_it_waits_for_a_human() -> No
     assert not end.sent("close")
     assert end.logged("ORPHAN")
     assert ["ORPHAN" in told.text for told in end.alarms if told.urgent] == [True]
+
+
+def test_an_orphan_keeps_nobody_from_protecting_what_its_owner_opens_in_its_place() -> None:
+    """The books still held the orphan, so the owner's new position on its market was handed to a human, and lost its stop unseen."""
+    end = play(
+        Scenario(
+            acts=(At(60, close_by_hand()), At(200, by_hand(Side.SELL, "0.05"))),
+            reads=(Read("fills", 55, 1_000, hides=True),),
+            feed_mute=MUTE,
+            until_s=300,
+            in_peace=False,
+        )
+    )
+
+    orphan, owners = end.positions
+    assert (orphan.state, orphan.closure.reason if orphan.closure else None) == (PositionState.CLOSED, CloseReason.WRITTEN_OFF)
+    assert (owners.plan.lineage, owners.direction, owners.state) == (Lineage.ADOPTED, Direction.SHORT, PositionState.PROTECTED)
+    assert D("0.05") in [qty for qty, _ in end.stops()]
+    assert not end.of(ev.PositionQuarantined)
 
 
 def test_orphaned_is_closed_with_its_real_exit_when_the_fills_come() -> None:

@@ -135,13 +135,17 @@ OrderRequest: TypeAlias = EntryOrder | StopOrder | TakeProfitOrder | ExitOrder
 
 @dataclass(frozen=True, slots=True)
 class StopAmendment:
-    """Move a resting stop in place, trigger and size together. `qty` is the new open size."""
+    """Move a resting stop in place, trigger and size together. `qty` is the new open size.
+
+    process_before: market time after which the venue drops it: one that the network held up must not undo a later one.
+    """
 
     client_order_id: ClientOrderId
     venue_order_id: VenueOrderId
     symbol: Symbol
     qty: Qty
     trigger_price: Price
+    process_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from trading_system.domain.account import AccountFlow, FeedEvent, FeedFill, Feed
 from trading_system.domain.actions import CancelOrder
 from trading_system.domain.errors import InvariantViolation, ReadFailed
 from trading_system.domain.orders import ClientOrderId, Fill, FillId, OpenOrder, OrderLife, OrderStatus, PositionId
-from trading_system.domain.positions import OrderState
+from trading_system.domain.positions import CloseReason, OrderState
 from trading_system.domain.protocols import Account, Clock
 from trading_system.domain.symbols import Symbol
+from trading_system.execution.bookkeeping import closed_event
 from trading_system.execution.fills import attribute_fill
 from trading_system.execution.journal import Journal
 from trading_system.execution.reconcile import (
@@ -35,6 +36,7 @@ from trading_system.execution.reconcile import (
     ReconcileRules,
     StrangeOrder,
     Unmanaged,
+    WriteOff,
     reconcile,
 )
 from trading_system.execution.resolution import SettleTimes, orders_to_look_up, resolve_orders
@@ -205,6 +207,9 @@ class AccountBooks:
                 return (ev.PositionReappeared(now, finding.position_id, finding.evidence),)
             case Quarantine():
                 return (ev.PositionQuarantined(now, finding.position_id, finding.evidence),)
+            case WriteOff():
+                gone = closed_event(self._journal.state.positions[finding.position_id], CloseReason.WRITTEN_OFF, finding.evidence, now)
+                return (ev.DestructiveActionJustified(now, "write off", finding.position_id, finding.evidence), gone)
             case CancelLeftover():
                 actions.append(finding.action)
                 return ()

@@ -108,8 +108,9 @@ class OrderSender:
             return Rejected("local:no venue id yet")
         key = order.client_order_id
         self.note(ev.AmendIntended(self._clock.now(), key, qty, trigger, why))
+        amendment = StopAmendment(key, venue_id, order.symbol, qty, trigger, self._clock.market_in(self._process_within_s))
         try:
-            outcome = await whole(self._orders.amend_stop(StopAmendment(key, venue_id, order.symbol, qty, trigger)))
+            outcome = await whole(self._orders.amend_stop(amendment))
         except Exception as error:  # noqa: BLE001 - the amendment may have been made
             outcome = OutcomeUnknown(f"{type(error).__name__}: {error}")
         at = self._clock.now()

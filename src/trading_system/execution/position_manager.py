@@ -205,7 +205,9 @@ def _plan_excess(state: LedgerState, position: Position, orders: Orders, view: M
     attempts = range(1, state.attempts.get((position.position_id, OrderPurpose.ENTRY), 0) + 1)
     prefix = f"ts-{position.position_id}-{OrderPurpose.ENTRY.value}-"
     ours = sum((state.orders[ClientOrderId(f"{prefix}{attempt}")].filled_qty for attempt in attempts), ZERO)
-    excess = floor_to_step(min(position.qty, ours) - approved, view.size_step)
+    # what an old list made the books larger by is in no fill, and not ours to give back
+    booked = position.tally.entered - position.tally.exited
+    excess = floor_to_step(min(position.qty, ours, booked) - approved, view.size_step)
     if excess < view.unit or any(order.purpose is OrderPurpose.REDUCE for order in orders.values()):
         return ()
     evidence = f"entry orders filled {ours}, approved were {approved}"

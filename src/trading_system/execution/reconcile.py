@@ -126,6 +126,14 @@ class Quarantine:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteOff:
+    """An ORPHANED one in whose place the venue holds the other direction: that one is to be adopted next."""
+
+    position_id: PositionId
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class CancelLeftover:
     """An order of ours whose position is over."""
 
@@ -148,7 +156,7 @@ class Defer:
 
 
 Finding: TypeAlias = (
-    Adopt | Unmanaged | AdoptPending | AdjustQuantity | Orphan | Reappear | Quarantine | CancelLeftover | StrangeOrder | Defer
+    Adopt | Unmanaged | AdoptPending | AdjustQuantity | Orphan | Reappear | Quarantine | WriteOff | CancelLeftover | StrangeOrder | Defer
 )
 
 
@@ -354,6 +362,9 @@ class _Comparison:
         if position.state.awaits_entry and position.qty <= 0:
             # an entry of which nothing is filled keeps nobody's stop waiting: what is held takes its place, its order stays watched
             return self._taken_in(venue, position.position_id)
+        if position.state is PositionState.ORPHANED and self.rules.adopt_phantoms:
+            # it was gone already; kept any longer, it would keep what is there now from being protected
+            return [WriteOff(position.position_id, evidence)]
         return [Quarantine(position.position_id, evidence)]
 
     def books_only(self, position: Position) -> list[Finding]:

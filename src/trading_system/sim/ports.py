@@ -207,7 +207,9 @@ class SimVenue:
         return Rejected(result.status)
 
     async def amend_stop(self, amendment: StopAmendment) -> SubmitOutcome:
-        request = EditRequest(order_id=amendment.venue_order_id, size=amendment.qty, stop_price=amendment.trigger_price)
+        deadline = None if amendment.process_before is None else to_ms(amendment.process_before)
+        order_id, size, trigger = amendment.venue_order_id, amendment.qty, amendment.trigger_price
+        request = EditRequest(order_id=order_id, size=size, stop_price=trigger, process_before_ms=deadline)
         result = self._exchange.edit(request)
         return Placed(amendment.venue_order_id) if result.status == "edited" else Rejected(result.status)
 

@@ -84,6 +84,15 @@ def test_a_stop_moves_trigger_and_size_in_one_edit() -> None:
     assert built == WireRequest(WriteKind.PROTECTIVE, {"orderId": "o-1", "size": "0.02", "stopPrice": "78500", "qtyMode": "RELATIVE"})
 
 
+def test_an_edit_that_the_network_holds_up_is_dropped_by_the_venue() -> None:
+    amendment = StopAmendment(ClientOrderId("s-1"), VenueOrderId("o-1"), BTC, Qty(D("0.02")), Price(D("78500")), AT)
+
+    built = build_stop_amendment(amendment, an_instrument())
+
+    assert isinstance(built, WireRequest)
+    assert built.parameters["processBefore"] == iso_ms(AT)
+
+
 def test_a_cancel_uses_the_venues_id_when_known() -> None:
     assert build_cancel(ClientOrderId("c"), VenueOrderId("o")) == WireRequest(WriteKind.CANCEL, {"order_id": "o"})
     assert build_cancel(ClientOrderId("c"), None) == WireRequest(WriteKind.CANCEL, {"cliOrdId": "c"})

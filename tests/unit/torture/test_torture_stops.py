@@ -4,48 +4,62 @@ from __future__ import annotations
 
 from torture_builders import POSITION, SL, Bench, D, at, planned
 
-from trading_system.domain.events import CloseRequested
-from trading_system.domain.positions import CloseReason
+from trading_system.domain.events import AmendConfirmed, AmendIntended, CloseRequested, OrderIntended, OrderPlaced
+from trading_system.domain.orders import ClientOrderId, OrderPurpose, Price, Qty, Side, VenueOrderId
+from trading_system.domain.positions import CloseReason, OwnOrder
+from trading_system.domain.symbols import Symbol
 from trading_system.sim.model import EditRequest
 from trading_system.torture.case import busy_settings
 from trading_system.torture.check_stops import StopChecker
 from trading_system.torture.habits import draw_habits
 
+SYMBOL = Symbol("BTC/USD")
 
-def a_stop_bench(*moves: int, closing_before: int | None = None, is_own: bool = True) -> list[str]:
-    """A long with stops at these triggers in turn, each in the place of the one before it."""
+
+def a_stop(trigger: int, attempt: int = 1) -> tuple[OrderIntended, OrderPlaced]:
+    """A stop of ours that is sent, and that rests."""
+    key = ClientOrderId(f"ts-{POSITION}-sl-{attempt}")
+    price = Price(D(trigger))
+    order = OwnOrder(key, POSITION, SYMBOL, OrderPurpose.STOP, attempt, Side.SELL, Qty(D("0.01")), at(), trigger_price=price)
+    return OrderIntended(at(), order), OrderPlaced(at(), key, VenueOrderId(f"venue-{attempt}"))
+
+
+def amended(trigger: int) -> tuple[AmendIntended, AmendConfirmed]:
+    key, qty, price = ClientOrderId(SL), Qty(D("0.01")), Price(D(trigger))
+    return AmendIntended(at(), key, qty, price, "a test"), AmendConfirmed(at(), key, qty, price)
+
+
+def a_stop_bench() -> Bench:
+    """A long of ours with its first stop at 79,000."""
     bench = Bench()
-    checker = StopChecker(lambda symbol: D(1))
-    bench.checker = checker
-    if is_own:
-        bench.journal(planned()[0])
-    bench.enter()
-    for number, trigger in enumerate(moves, start=1):
-        if number == closing_before:
-            bench.journal(CloseRequested(at(), POSITION, CloseReason.FINAL_TARGET, "a test"))
-        bench.send("stp", "sell", "0.01", f"ts-{POSITION}-sl-{number}", price=trigger)
-        bench.cancel(f"ts-{POSITION}-sl-{number - 1}")
-    return bench.rules
+    bench.checker = StopChecker(lambda symbol: D(1))
+    return bench.journal(planned()[0]).enter().stop("0.01").journal(*a_stop(79_000))
 
 
 def test_a_stop_may_come_again_where_it_was_and_move_toward_profit_and_never_back() -> None:
-    assert a_stop_bench(79_000, 79_000, 79_500, 79_499) == []
-    assert a_stop_bench(79_000, 79_500, 79_000) == ["S1"]
+    assert a_stop_bench().journal(*a_stop(79_000, 2), *amended(79_500), *a_stop(79_499, 3)).rules == []
+    assert a_stop_bench().journal(*amended(79_500), *a_stop(79_000, 2)).rules == ["S1"]
+    assert a_stop_bench().journal(*amended(78_000)).rules == ["S1"]
+
+
+def test_what_was_asked_for_and_never_confirmed_is_no_measure() -> None:
+    assert a_stop_bench().journal(amended(79_500)[0], *a_stop(79_000, 2)).rules == []
 
 
 def test_a_stop_for_what_a_close_left_may_hang_lower_and_an_adopted_one_is_not_ours_to_judge() -> None:
-    assert a_stop_bench(79_000, 79_500, 78_000, closing_before=3) == []
-    assert a_stop_bench(79_000, 78_000, is_own=False) == []
+    close = CloseRequested(at(), POSITION, CloseReason.FINAL_TARGET, "a test")
+    assert a_stop_bench().journal(close, *a_stop(78_000, 2)).rules == []
+    adopted = Bench()
+    adopted.checker = StopChecker(lambda symbol: D(1))
+    assert adopted.journal(*a_stop(79_000), *a_stop(78_000, 2)).rules == []
 
 
-def test_a_stop_that_is_edited_away_from_profit_is_seen_too() -> None:
-    bench = Bench()
-    bench.checker = StopChecker(lambda symbol: D(1))
-    bench.journal(planned()[0])
-    bench.enter()
-    bench.stop("0.01")
-    bench.exchange.edit(EditRequest(cli_ord_id=SL, stop_price=D(78_000)))
+def test_an_amendment_that_the_network_held_up_moves_the_stop_back_and_is_seen() -> None:
+    bench = a_stop_bench().journal(*amended(79_500))
+    bench.exchange.edit(EditRequest(cli_ord_id=SL, stop_price=D(79_500)))
+    assert bench.rules == []
 
+    bench.exchange.edit(EditRequest(cli_ord_id=SL, stop_price=D(79_100)))
     assert bench.rules == ["S1"]
 
 

@@ -112,6 +112,8 @@ def build_stop_amendment(amendment: StopAmendment, instrument: Instrument | None
         "stopPrice": plain(amendment.trigger_price),
         "qtyMode": "RELATIVE",
     }
+    if amendment.process_before is not None:
+        parameters["processBefore"] = iso_ms(amendment.process_before)
     return WireRequest(WriteKind.PROTECTIVE, parameters)
 
 
