@@ -18,6 +18,9 @@ from trading_system.domain.account import FeedEvent, FeedFill, FeedOrder
 from trading_system.domain.modes import Mode
 from trading_system.domain.orders import FillKind, OrderLife, Side
 from trading_system.domain.positions import EndReason, PositionState
+from trading_system.domain.symbols import to_venue
+from trading_system.sim.model import SendRequest
+from trading_system.torture.venue_log import Actor, Cancelled
 
 D = Decimal
 QUIET_LIFE = ["entry placed", "entry filled", "stop placed", "tp1 placed", "tp2 placed"]
@@ -124,6 +127,20 @@ def test_fault_a08_a_packet_the_venue_takes_twice_is_found_protected_and_given_b
     assert [(s.request.size, s.request.reduce_only) for s in end.sent("reduce")] == [(D("0.1250"), True)]
     assert end.stops() == [(D("0.1250"), D(79_200))]
     assert end.naked_s() <= 4
+
+
+def test_fault_a08_a_second_copy_of_an_entry_that_rests_is_cancelled_before_it_fills() -> None:
+    """It was told as a second order under one id, to a person, and rested until it filled."""
+    copy = SendRequest(to_venue(BTC), "lmt", "buy", D("0.125"), limit_price=D(79_500), cli_ord_id="ts-BTC-202609070000-en-1")
+    late = At(20, lambda world: world.as_other(lambda exchange: exchange.send(copy), Actor.NETWORK))
+
+    end = play(Scenario(acts=(late,), until_s=100))
+
+    cancelled = [record for record in end.records if isinstance(record, Cancelled) and record.actor is Actor.DAEMON]
+    assert [record.order.limit_price for record in cancelled if record.order] == [D(79_500)]
+    assert (cancelled[0].at_ms - end.records[0].at_ms) / 1000 <= 20 + 5
+    assert [event.kind for event in end.of(ev.DecisionNoted) if "double" in event.kind] == ["double_cancelled"]
+    assert (end.position(), [p.state for p in end.positions]) == (D("0.1250"), [PositionState.PROTECTED])
 
 
 def test_fault_a08_what_was_given_back_is_not_given_back_again_because_an_old_list_still_shows_it() -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol, TypeVar, assert_never
+from typing import Any, Final, Protocol, TypeVar, assert_never
 
 from trading_system.domain import events as ev
 from trading_system.domain.actions import (
@@ -37,12 +37,14 @@ from trading_system.domain.intents import Approved
 from trading_system.domain.orders import (
     CancelOutcome,
     ClientOrderId,
+    OpenOrder,
     OrderPurpose,
     OutcomeUnknown,
     Placed,
     PositionId,
     Rejected,
     SubmitOutcome,
+    VenueOrderId,
 )
 from trading_system.domain.positions import CloseReason, OwnOrder, Position
 from trading_system.domain.protocols import Clock, Orders
@@ -54,6 +56,8 @@ from trading_system.execution.ledger_positions import covered_qty, is_toward_pro
 from trading_system.execution.order_sender import PROCESS_WITHIN_S, OrderSender
 
 R = TypeVar("R")
+DOUBLE_AGAIN_S: Final = 10.0
+"""Between two cancels of a second order under one id."""
 
 
 class Spawn(Protocol):
@@ -104,6 +108,8 @@ class ExecutionGateway:
         self._clock = clock
         self._spawn = spawn
         self._busy: set[tuple[PositionId, str]] = set()
+        self._doubles_s: dict[VenueOrderId, float] = {}
+        """When the cancel of a second order under one id was last asked for (process seconds)."""
         self._running: set[asyncio.Future[Any]] = set()
 
     @property
@@ -249,6 +255,22 @@ class ExecutionGateway:
         outcome = await self._cancel_known(order, action.why, action.evidence)
         status = SendStatus.UNKNOWN if outcome is CancelOutcome.UNKNOWN else SendStatus.DONE
         return ActionReport(action, status, outcome.value, order.client_order_id)
+
+    async def cancel_double(self, double: OpenOrder) -> None:
+        """A packet that was taken twice left a second entry in the book: it goes before it fills. Asked for every 10 s at most."""
+        known = None if double.client_order_id is None else self._journal.state.orders.get(double.client_order_id)
+        now_s = self._clock.monotonic()
+        if (
+            known is None
+            or not known.purpose.is_entry
+            or now_s - self._doubles_s.get(double.venue_order_id, -DOUBLE_AGAIN_S) < DOUBLE_AGAIN_S
+        ):
+            return
+        self._doubles_s[double.venue_order_id] = now_s
+        task = self._spawn(f"cancel double {double.venue_order_id}", self._sender.cancel_double(double))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        await asyncio.shield(task)
 
     async def _cancel_known(self, order: OwnOrder, why: str, evidence: str) -> CancelOutcome:
         if order.purpose is OrderPurpose.STOP:

@@ -15,6 +15,7 @@ from trading_system.domain.orders import (
     CancelOutcome,
     EntryOrder,
     ExitOrder,
+    OpenOrder,
     OrderPurpose,
     OrderRequest,
     OutcomeUnknown,
@@ -149,6 +150,19 @@ class OrderSender:
             case _:
                 assert_never(outcome)
         return outcome
+
+    async def cancel_double(self, double: OpenOrder) -> None:
+        """Cancel what rests a second time under an id of ours, by the venue's id. The order of that id in the books is another."""
+        key = double.client_order_id
+        if key is None:
+            return
+        evidence = f"listed as {double.venue_order_id} beside {self._journal.state.orders[key].venue_order_id}"
+        try:
+            outcome = await whole(self._orders.cancel(double.symbol, key, double.venue_order_id))
+        except Exception as error:  # noqa: BLE001 - the next look tells whether it still rests
+            self.note(ev.DecisionNoted(self._clock.now(), "double_not_cancelled", key, f"{evidence}; {type(error).__name__}: {error}"))
+            return
+        self.note(ev.DecisionNoted(self._clock.now(), "double_cancelled", key, f"{evidence}; {outcome.value}"))
 
 
 def request_of(order: OwnOrder) -> OrderRequest:

@@ -103,6 +103,8 @@ async def sync_account(host: SyncHost, *, with_snapshot: bool, is_essential: boo
         host.desk.holding = replace(holding, alive=booked.alive)
     for action in booked.actions:
         await host.gateway.perform(action)
+    for double in booked.doubles:
+        await host.gateway.cancel_double(double)
     # the account log waits for the tick: a slow page of it must not come between a look and the acts
     flows, failure = await _sync_flows(host) if with_snapshot else ((), None)
     return SyncReport(reads, booked, alarms, flows, failure)

@@ -223,7 +223,9 @@ class Narrator:
             self._log.error(
                 ev.ORDER_UNKNOWN, symbol=double.symbol, client_order_id=double.client_order_id, why="a second order under one id"
             )
-            self._alerts.alert("EXCEPTION", f"{double.symbol}: a second order rests under id {double.client_order_id}", urgent=True)
+            self._alerts.alert(
+                "EXCEPTION", f"{double.symbol}: a second order rests under id {double.client_order_id}; an entry is cancelled", urgent=True
+            )
         for refused in report.books.refused:
             self._log.error(ev.RECONCILE_REFUSED, why=refused)
         for alarm in report.alarms:
