@@ -30,6 +30,7 @@ from trading_system.risk.loss_state import LossStanding
 from trading_system.risk.risk_manager import decide_entry, dry_judge
 from trading_system.risk.situation import ExposureBook, MarketView, Situation
 from trading_system.risk.streaks import StreakState
+from trading_system.safety.invariant_monitor import InvariantMonitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class AuctionHost(Protocol):
     def market_data(self) -> MarketData: ...
     @property
     def gateway(self) -> ExecutionGateway: ...
+    @property
+    def monitor(self) -> InvariantMonitor: ...
     @property
     def risk_limits(self) -> RiskLimits: ...
     @property
@@ -149,11 +152,15 @@ async def run_auction(host: AuctionHost, facts: Facts, candidates: Sequence[Cand
 
 
 async def _last_look(host: AuctionHost, facts: Facts, intent: EntryIntent) -> EntryDecision:
-    """Read the order book of the market, then ask the risk manager for good. No book: refused (fails closed)."""
+    """Read the order book of the market, then ask the risk manager for good. No book: refused (fails closed).
+
+    Entries go one after the other, and each may take the venue seconds: mode and the age of the quote are those of this moment.
+    """
     try:
         book: OrderBook | None = await host.market_data.order_book(intent.symbol)
     except ReadFailed:
         book = None
+    facts = replace(facts, now=host.clock.now(), mode=host.monitor.mode)
     situation = situation_of(host, facts, intent.symbol, book)
     if situation is None:
         return Refused(RefusalReason.QUOTE_UNUSABLE, ONE, ZERO, note=f"no facts about {intent.symbol}")

@@ -136,7 +136,7 @@ class SeatBeltChecker(Checker):
                 yield from self._judge_cancel(record)
             case Executed():
                 self._executed.add(record.fill.order_id)
-            case Edited(actor=Actor.DAEMON) if record.order is not None:
+            case Edited(actor=Actor.DAEMON) if record.order is not None and not _fired(record, record.order):
                 yield from self._judge_cover(record.at_ms, record.order.symbol, record.before, record.after, "an amendment")
             case Sent(actor=Actor.DAEMON):
                 # a stop that fires at once reduces the position with its cover; an entry raises the position alone
@@ -166,6 +166,12 @@ class SeatBeltChecker(Checker):
         if after.position and after.covered + lost < min(before.covered, abs(after.position)):
             text = f"{what} took cover from {before.covered} to {after.covered} at a position of {after.position}"
             yield Violation("P5", at_ms, symbol, text)
+
+
+def _fired(record: Edited, order: OrderRow) -> bool:
+    """True when the amended stop did what it is for: it fired at once, whatever it met in the book. The venue took it, not the daemon."""
+    is_edit = record.status == "edited" and record.request.size != 0
+    return is_edit and all(stop.order_id != order.order_id for stop in record.after.stops)
 
 
 class EvidenceChecker(Checker):

@@ -16,6 +16,7 @@ from trading_system.domain.modes import Mode
 from trading_system.domain.orders import ClientOrderId, FillId
 from trading_system.execution.journal import Journal
 from trading_system.execution.journal_memory import DiskModel
+from trading_system.sim.model import EditRequest
 from trading_system.torture.check_books import FillChecker, check_fold
 from trading_system.torture.check_modes import ModeChecker, ModeSeen
 from trading_system.torture.check_naked import NakedChecker, NakedLimits
@@ -247,6 +248,17 @@ def test_an_amendment_that_shrinks_the_cover_below_the_position_is_caught() -> N
     bench = with_checker(SeatBeltChecker()).enter().stop()
     assert bench.resize(SL, "0.02").resize(SL, "0.01").rules == []
     assert bench.resize(SL, "0.005").rules == ["P5"]
+
+
+def test_an_amended_stop_that_fires_at_once_into_an_empty_book_was_not_taken_away_by_the_daemon() -> None:
+    bench = Bench()
+    bench.checker = SeatBeltChecker()
+    bench.enter().stop("0.01")
+    bench.exchange.set_depth(BTC, D(0))
+    bench.exchange.edit(EditRequest(cli_ord_id=SL, stop_price=D(81_000)))
+
+    assert not bench.exchange.watch.standing(BTC).stops
+    assert bench.rules == []
 
 
 def test_the_kill_switch_may_not_touch_a_stop_even_beside_another() -> None:
