@@ -181,11 +181,12 @@ def _awaited_since_s(watch: Watch, retry_s: float, now_s: float) -> float:
 def _covered(orders: Mapping[ClientOrderId, OwnOrder], watch: Watch, params: PositionParameters, now_s: float) -> Watch:
     """Nothing is naked by the books. One that was just placed has yet to hold: it may have fired at once, and nobody has heard.
 
-    Until a list shows a stop, or so much time has passed that its end would be known, the time without one is not over.
+    Until a list shows a stop, or so much time has passed that its end would be known (reads may be slow, and the proof of an end needs
+    two of them), the time without one is not over.
     """
     stops = [(key, order) for key, order in orders.items() if order.purpose is OrderPurpose.STOP and order.state is OrderState.LIVE]
     is_seen = any(order.is_foreign or key in watch.stops_seen for key, order in stops)
-    has_held = is_seen or watch.stop_sent_s is None or now_s - watch.stop_sent_s >= params.backup_retry_s
+    has_held = is_seen or watch.stop_sent_s is None or now_s - watch.stop_sent_s >= params.naked_hard_s / 2
     return replace(watch, naked_since_s=None if has_held else watch.naked_since_s, stop_tried_s=None, stop_awaited_s=None)
 
 
@@ -291,7 +292,11 @@ def _keep(position: Position, cover: Cover, view: MarketView, watch: Watch, para
     if position.state is PositionState.CLOSING or newest.trigger_price is None:
         wanted = newest.trigger_price if newest.trigger_price is not None else wanted
     elif view.mark is not None and is_through(position.direction, view.mark, wanted):
-        wanted = newest.trigger_price  # moving it there would fire it; being through it is judged elsewhere
+        # moving it there would fire it; being through it is judged elsewhere. One that is too large is harmless, and where it rests
+        # by an old list may not be where it rests: it is touched only when it is too small
+        if newest.remaining >= needed:
+            return ()
+        wanted = newest.trigger_price
     elif (wanted - newest.trigger_price) * position.direction.sign < 0:
         wanted = newest.trigger_price  # never away from profit
     size = needed if needed >= newest.remaining or _venue_agrees(position, view, watch) else newest.remaining

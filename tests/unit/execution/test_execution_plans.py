@@ -62,10 +62,10 @@ def test_the_stop_grows_with_the_position() -> None:
     assert actions(state) == (MoveStop(PID, STOP, Qty(D(7)), Price(D(95)), "position grew"),)
 
 
-def shrunk(watch: Watch, venue_read_s: float) -> list[Action]:
+def shrunk(watch: Watch, venue_read_s: float, mark: str = "103") -> list[Action]:
     """What becomes of the stop when 4 of 10 were taken as profit and a reading begun at that second lists 6."""
     state = complete(booked(a_fill("f2", "4", OrderPurpose.TP1, "105", seconds=5), OrderPurpose.TP1))
-    made = planned(state, a_view("103", venue_qty=Qty(D(6)), venue_read_s=venue_read_s), watch, s=13)
+    made = planned(state, a_view(mark, venue_qty=Qty(D(6)), venue_read_s=venue_read_s), watch, s=13)
     return [action for action in made.actions if isinstance(action, MoveStop)]
 
 
@@ -73,6 +73,13 @@ def test_the_stop_shrinks_with_the_position() -> None:
     watch = replace(NEW_WATCH, qty=Qty(D(6)), qty_since_s=10)
 
     assert shrunk(watch, 12) == [MoveStop(PID, STOP, Qty(D(6)), Price(D(95)), "size follows the position")]
+
+
+def test_a_stop_that_mark_has_passed_is_not_made_smaller() -> None:
+    """By an old list it seemed to rest further away; its size was to follow the position there, and the real one would have moved back."""
+    watch = replace(NEW_WATCH, qty=Qty(D(6)), qty_since_s=10)
+
+    assert shrunk(watch, 12, mark="94") == []
 
 
 def test_a_reading_from_before_the_books_changed_is_no_word_on_how_much_the_venue_holds() -> None:

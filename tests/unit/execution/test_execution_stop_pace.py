@@ -62,9 +62,9 @@ def test_stops_that_rest_for_a_moment_only_do_not_put_the_close_off_for_ever() -
     since_0 = replace(NEW_WATCH, naked_since_s=0, stop_tried_s=9, stop_sent_s=9)
     protected = ledger(*protected_events())
 
-    unseen = planned(protected, watch=since_0, s=12).watch
+    unseen = planned(protected, watch=since_0, s=38).watch
     listed = planned(protected, a_view("103", listed=frozenset({STOP}), listed_s=11), since_0, s=12).watch
-    old = planned(protected, watch=since_0, s=21).watch
+    old = planned(protected, watch=since_0, s=39).watch
     hard = planned(ledger(*FIRED), watch=replace(unseen, stop_sent_s=59), s=60)
 
     assert (unseen.naked_since_s, listed.naked_since_s, old.naked_since_s) == (0, None, None)
